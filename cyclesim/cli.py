@@ -1,0 +1,137 @@
+"""The command line: one function a subcommand. Parse, call, print; no modelling and no file formats."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from cyclesim import __version__
+from cyclesim.errors import BadInput, suggestion
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an option in one line, as every other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        text = message.removeprefix("argument ").replace("unrecognized arguments", "unknown arguments")
+        raise BadInput("cyclesim", None, text)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            raise BadInput(
+                "cyclesim", None, f"{name}: must be one of {', '.join(choices)} {suggestion(str(value), choices)}"
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        if not hasattr(options, "run"):
+            _parser().print_help()
+            return BAD_INPUT
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BadInput as problem:
+        print(problem, file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("cyclesim: interrupted; finished layers are kept (--resume goes on)", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has seen enough; let nothing else be written to it.
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115
+        return DONE
+    except (OSError, MemoryError) as problem:
+        print(f"cyclesim: failed: {problem or type(problem).__name__}", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cyclesim",
+        description="Cycle-level simulator of systolic-array DNN accelerators.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cyclesim {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_run(commands)
+    listing = commands.add_parser("list", help="the networks and machines that come with cyclesim", allow_abbrev=False)
+    listing.set_defaults(run=_list)
+    _add_validate(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run", help="simulate a network on a machine, cycle by cycle", allow_abbrev=False,
+        description="Simulate a network on a machine. Alone: network alexnet on machine default.",
+    )  # fmt: skip
+    add = run.add_argument
+    add("-t", "--topology", default="alexnet", metavar="TOPO", help="shipped network or .csv file")
+    add("-c", "--config", default="default", metavar="CFG", help="shipped machine or .cfg file")
+    add("-p", "--path", default="results", metavar="OUT", help="output folder; the run's files go to OUT/RUN_NAME")
+    add("-i", "--input-type", choices=["conv", "gemm"], help="kind of a SCALE-Sim topology (found out by default)")
+    add("-l", "--layout", metavar="FILE", help="accepted for SCALE-Sim's sake; a layout file is not needed")
+    add("--memory", choices=["native", "scalesim"], help="memory model, in place of the file's")
+    add("--dataflow", type=str.lower, choices=["os", "ws", "is"], help="in place of the file's")
+    add("--traces", choices=["none", "sram", "dram", "all"], help="traces to write (default none)")
+    add("-s", "--save", type=str.upper, choices=["Y", "N"], help="Y is --traces all, N is --traces none")
+    add("--trace-format", choices=["hdf5", "csv"], default="hdf5", help="traces.h5, or SCALE-Sim's folders of CSV")
+    add("--layers", metavar="LIST", help="0-based layers to run, such as 0,2-4")
+    add("--jobs", type=_positive, metavar="N", help="threads (default: the cores)")
+    add("--resume", action="store_true", help="go on with an unfinished run of the same inputs")
+    add("--dry-run", action="store_true", help="print layers, sizes, folds, cycles and trace sizes, and stop")
+    add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")
+    run.set_defaults(run=_run)
+
+
+def _add_validate(commands: Any) -> None:
+    from cyclesim.validation import SUITES
+
+    validate = commands.add_parser(
+        "validate", help="prove the simulator against independent truths", allow_abbrev=False
+    )
+    validate.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)} (default: all)")
+    validate.add_argument("--quick", action="store_true", help="a sample, in seconds")
+    validate.add_argument("--seed", type=int, default=0, metavar="N", help="of the random cases (default 0)")
+    validate.set_defaults(run=_validate)
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1 (got '{text}')")
+    return value
+
+
+def _run(options: argparse.Namespace) -> int:
+    from cyclesim.command_run import run
+
+    return run(options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from cyclesim.listing import shipped_tables
+
+    print(shipped_tables())
+    return DONE
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from cyclesim.validation import SUITES, run_suites
+
+    for name in options.suites:
+        if name not in SUITES:
+            raise BadInput("cyclesim", None, f"validate: SUITE must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}")
+    return DONE if run_suites(options.suites or list(SUITES), options.quick, options.seed, print) else FAILED

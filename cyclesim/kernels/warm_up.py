@@ -1,0 +1,21 @@
+"""Compiles (or loads) every kernel with the types that runs use, in the calling thread, before threads need it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cyclesim.kernels import demand, planes, text
+
+
+def warm_up() -> None:
+    """Run each kernel once on a single word. 64-bit addresses are rare and compiled when they come."""
+    table = demand.FoldTable(1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0)
+    axis = np.zeros(1, np.int32)
+    stream = demand.PortStream(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, axis, axis, axis, axis)
+    requests = np.zeros(1, np.int32)
+    out = np.zeros((1, 1), np.int32)
+    demand.fill(stream, table, 1, 0, out, requests)
+    demand.tally(requests, np.zeros(4, np.int64))
+    demand.folds_in_flight(stream, table, 0, 1)
+    text.format_rows(0, out, np.zeros(64, np.uint8))
+    planes.transpose_to_planes(out, 1, np.zeros(4, np.uint8))

@@ -1,0 +1,94 @@
+"""Tables for the terminal: shipped files, what a run would do, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cyclesim import shipped
+from cyclesim.hardware import Hardware
+from cyclesim.lowering import gemm_sizes
+from cyclesim.readers.hwconfig import read_hardware
+from cyclesim.readers.topology import read_topology
+from cyclesim.results import RunResult
+from cyclesim.schedule import schedule
+from cyclesim.tracesize import trace_bytes
+from cyclesim.workload import Network
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return text columns: the first left-aligned, the others right-aligned."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def shipped_tables() -> str:
+    """Return the shipped networks and machines with their main figures."""
+    networks = []
+    for name in shipped.names("topologies"):
+        network, _ = read_topology(shipped.find("topologies", name))
+        sizes = [gemm_sizes(layer) for layer in network.layers]
+        macs = sum(groups * m * k * n for groups, m, k, n in sizes)
+        networks.append((name, str(len(sizes)), f"{macs / 1e6:,.1f} M"))
+    machines = []
+    for name in shipped.names("hwconfigs"):
+        hardware, _ = read_hardware(shipped.find("hwconfigs", name))
+        buffers = "/".join(
+            str(pad.words(bits) * bits // 8192)
+            for pad, bits in (
+                (hardware.ifmap_sram, hardware.ifmap_bits),
+                (hardware.filter_sram, hardware.filter_bits),
+                (hardware.ofmap_sram, hardware.ofmap_bits),
+            )
+        )
+        machines.append((name, f"{hardware.rows}x{hardware.cols}", hardware.variant, buffers))
+    return "\n\n".join(
+        [
+            table(("network", "layers", "MACs"), networks),
+            table(("machine", "array", "variant", "ifmap/filter/ofmap kB"), machines),
+        ]
+    )
+
+
+def dry_run_table(network: Network, hardware: Hardware, trace_format: str) -> str:
+    """Return what a run would do: layers, matrix sizes, folds, cycles and the size of all traces."""
+    rows = []
+    total_cycles = total_bytes = 0
+    for layer in network.layers:
+        groups, m, k, n = gemm_sizes(layer)
+        plan = schedule(m, k, n, hardware)
+        cycles = groups * plan.cycles
+        size = trace_bytes(layer, hardware, trace_format)
+        total_cycles += cycles
+        total_bytes += size
+        rows.append(
+            (layer.name, str(layer.index), layer.type, f"{groups:,}", f"{m:,}", f"{k:,}", f"{n:,}",
+             f"{groups * plan.folds:,}", f"{cycles:,}", megabytes(size))
+        )  # fmt: skip
+    header = ("layer", "index", "type", "groups", "M", "K", "N", "folds", "cycles", f"{trace_format} traces")
+    rows.append(("total", "", "", "", "", "", "", "", f"{total_cycles:,}", megabytes(total_bytes)))
+    return table(header, rows)
+
+
+def result_table(run: RunResult) -> str:
+    """Return the closing table of a run: cycles, utilization and scratchpad words of each layer."""
+    rows = [
+        (layer.name, f"{layer.total_cycles:,}", f"{100 * layer.utilization:.1f} %",
+         *(f"{words:,}" for words in (*layer.sram_reads.values(), *layer.sram_writes.values())))
+        for layer in run.layers
+    ]  # fmt: skip
+    totals = run.totals
+    rows.append(
+        ("total", f"{totals.total_cycles:,}", f"{100 * totals.utilization:.1f} %",
+         *(f"{words:,}" for words in (*totals.sram_reads.values(), *totals.sram_writes.values())))
+    )  # fmt: skip
+    header = ("layer", "cycles", "utilization", "ifmap reads", "filter reads", "psum reads", "ofmap writes")
+    return table(header, rows)
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MB."""
+    return f"{size / 1e6:,.1f} MB"

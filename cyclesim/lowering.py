@@ -1,0 +1,210 @@
+"""A layer becomes a matrix product: M, K, N, and one address map per operand.
+
+Every operand's address is a sum: of an entry for its first matrix index, one for its second, the group's offset and
+the operand's base (contract, section 2). For the im2col ifmap the first index is the output pixel and the second
+the place in the window, so padding too is decided by a sum, of coordinates. The simulator and the analytical model
+share these maps; nothing here knows about arrays or cycles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cyclesim.hardware import Hardware
+from cyclesim.workload import ConvShape, Layer
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One matrix index of an operand: what each value of it adds to the address and to the coordinates.
+
+    `address` is (length,) int64 words. `coord_y` and `coord_x` are (length,) int64, or None for operands without
+    padding.
+    """
+
+    address: IntArray
+    coord_y: IntArray | None = None
+    coord_x: IntArray | None = None
+
+
+@dataclass(frozen=True)
+class OperandMap:
+    """Addresses of one operand: base + group * group_step + first.address[i] + second.address[j] [words].
+
+    With `bounds` = (H, W), elements whose summed coordinates are outside 0...H-1, 0...W-1 are padding: no request.
+    `words` is the size of the whole tensor.
+    """
+
+    base: int
+    group_step: int
+    words: int
+    first: Axis
+    second: Axis
+    bounds: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """A layer as the array sees it: `groups` products of (m, k) by (k, n).
+
+    `ifmap` is indexed (m, k), `filter` (k, n), `ofmap` (m, n).
+    """
+
+    layer: Layer
+    groups: int
+    m: int
+    k: int
+    n: int
+    ifmap: OperandMap
+    filter: OperandMap
+    ofmap: OperandMap
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those with padding zeros included."""
+        return self.groups * self.m * self.k * self.n
+
+
+def ifmap_requests_per_pass(layer: Layer) -> int:
+    """Return how many elements of all groups' (m, k) matrices are not padding: the requests of one pass over it."""
+    shape = layer.shape
+    if not isinstance(shape, ConvShape):
+        groups, m, k, _ = gemm_sizes(layer)
+        return groups * m * k
+    rows = _inside(shape.ofmap_h, shape.stride_h, shape.pad_h, shape.filter_h, shape.dilation_h, shape.ifmap_h)
+    cols = _inside(shape.ofmap_w, shape.stride_w, shape.pad_w, shape.filter_w, shape.dilation_w, shape.ifmap_w)
+    return rows * cols * shape.channels * layer.batch
+
+
+def _inside(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
+    """Return how many (output, tap) pairs of one direction read inside the ifmap: 0 <= o*stride - pad + t*dil < size."""
+    total = 0
+    for tap in range(taps):
+        shift = tap * dilation - pad
+        low = max(0, -(shift // stride))  # first output with o * stride + shift >= 0
+        high = min(outputs - 1, (size - 1 - shift) // stride)
+        total += max(0, high - low + 1)
+    return total
+
+
+def gemm_sizes(layer: Layer) -> tuple[int, int, int, int]:
+    """Return (groups, m, k, n) of a layer, without building its maps."""
+    shape = layer.shape
+    if isinstance(shape, ConvShape):
+        window = shape.filter_h * shape.filter_w * (shape.channels // shape.groups)
+        return shape.groups, layer.batch * shape.ofmap_h * shape.ofmap_w, window, shape.filters // shape.groups
+    if layer.type == "matmul":
+        return shape.groups * layer.batch, shape.m, shape.k, shape.n
+    return shape.groups, shape.m * layer.batch, shape.k, shape.n
+
+
+def tensor_words(layer: Layer) -> tuple[int, int, int]:
+    """Return the sizes of a layer's ifmap, filter and ofmap tensors [words]."""
+    groups, m, k, n = gemm_sizes(layer)
+    shape = layer.shape
+    ifmap = groups * m * k
+    if isinstance(shape, ConvShape):
+        ifmap = layer.batch * shape.ifmap_h * shape.ifmap_w * shape.channels
+    return ifmap, groups * k * n, groups * m * n
+
+
+def lower(layer: Layer, hardware: Hardware) -> Gemm:
+    """Return the layer's matrix product with the addresses that the machine's offsets give it."""
+    groups, m, k, n = gemm_sizes(layer)
+    ifmap_words, filter_words, ofmap_words = tensor_words(layer)
+    shape = layer.shape
+    ms, ks, ns = (np.arange(size, dtype=np.int64) for size in (m, k, n))
+    bounds: tuple[int, int] | None = None
+    if isinstance(shape, ConvShape):
+        pixels, window = _im2col_axes(shape, layer.batch)
+        if _overhangs(shape):
+            bounds = (shape.ifmap_h, shape.ifmap_w)
+        ifmap_step, ofmap_row, ofmap_step = shape.channels // groups, shape.filters, n
+    else:
+        pixels, window = Axis(ms * k), Axis(ks)
+        ifmap_step, ofmap_row, ofmap_step = m * k, n, m * n
+    return Gemm(
+        layer=layer,
+        groups=groups,
+        m=m,
+        k=k,
+        n=n,
+        ifmap=OperandMap(hardware.ifmap_offset_words, ifmap_step, ifmap_words, pixels, window, bounds),
+        filter=OperandMap(hardware.filter_offset_words, n * k, filter_words, Axis(ks), Axis(ns * k)),
+        ofmap=OperandMap(hardware.ofmap_offset_words, ofmap_step, ofmap_words, Axis(ms * ofmap_row), Axis(ns)),
+    )
+
+
+def _overhangs(shape: ConvShape) -> bool:
+    """Whether any window reaches outside the ifmap, by padding or by SCALE-Sim's rounding up."""
+    last_y = (shape.ofmap_h - 1) * shape.stride_h - shape.pad_h + (shape.filter_h - 1) * shape.dilation_h
+    last_x = (shape.ofmap_w - 1) * shape.stride_w - shape.pad_w + (shape.filter_w - 1) * shape.dilation_w
+    return shape.pad_h > 0 or shape.pad_w > 0 or last_y >= shape.ifmap_h or last_x >= shape.ifmap_w
+
+
+def _im2col_axes(shape: ConvShape, batch: int) -> tuple[Axis, Axis]:
+    """Return the axes of the im2col matrix: output pixels (b, oy, ox) and window places (kh, kw, c)."""
+    image_words = shape.ifmap_h * shape.ifmap_w * shape.channels
+    row_words = shape.ifmap_w * shape.channels
+    image, top, left = np.meshgrid(
+        np.arange(batch, dtype=np.int64),
+        np.arange(shape.ofmap_h, dtype=np.int64) * shape.stride_h - shape.pad_h,
+        np.arange(shape.ofmap_w, dtype=np.int64) * shape.stride_w - shape.pad_w,
+        indexing="ij",
+    )
+    pixel_address = image * image_words + top * row_words + left * shape.channels
+    down, right, channel = np.meshgrid(
+        np.arange(shape.filter_h, dtype=np.int64) * shape.dilation_h,
+        np.arange(shape.filter_w, dtype=np.int64) * shape.dilation_w,
+        np.arange(shape.channels // shape.groups, dtype=np.int64),
+        indexing="ij",
+    )
+    window_address = down * row_words + right * shape.channels + channel
+    return (
+        Axis(pixel_address.ravel(), top.ravel(), left.ravel()),
+        Axis(window_address.ravel(), down.ravel(), right.ravel()),
+    )
+
+
+def pack(y: IntArray, x: IntArray, bits: int) -> IntArray:
+    """Pack two coordinates into one integer of `bits` bits, so that one comparison tests both.
+
+    The sum of two packed values is the packed sum. With the limit (H-1, W-1) packed likewise, the highest bit of
+    either half is set in ``value | (limit - value)`` exactly if a coordinate is outside 0...H-1, 0...W-1, as long
+    as all magnitudes are below 2**(bits/2 - 1): a negative half borrows from the other, but then its own highest
+    bit is already set.
+    """
+    half = bits // 2
+    return (y << half) + x
+
+
+def packed_bits(operand: OperandMap) -> int:
+    """Return the integer width (32 or 64) that an operand's packed coordinates need; 32 if it has none."""
+    if operand.bounds is None:
+        return 32
+    axes = (operand.first, operand.second)
+    reach = max(
+        sum(int(np.abs(axis.coord_y).max()) for axis in axes if axis.coord_y is not None),
+        sum(int(np.abs(axis.coord_x).max()) for axis in axes if axis.coord_x is not None),
+    )
+    return 32 if reach + max(operand.bounds) < 2**15 else 64
+
+
+def highest_address(gemm: Gemm) -> int:
+    """Return the largest address that the layer uses; addresses start at 0 or above."""
+    return max(op.base + op.words - 1 for op in (gemm.ifmap, gemm.filter, gemm.ofmap))
+
+
+def overlapping_tensors(layer: Layer, hardware: Hardware) -> list[tuple[str, str]]:
+    """Return the pairs of a layer's operands whose address ranges share words."""
+    bases = (hardware.ifmap_offset_words, hardware.filter_offset_words, hardware.ofmap_offset_words)
+    ranges = sorted(
+        (base, base + words, name)
+        for name, base, words in zip(("ifmap", "filter", "ofmap"), bases, tensor_words(layer), strict=True)
+    )
+    return [(low[2], high[2]) for i, low in enumerate(ranges) for high in ranges[i + 1 :] if high[0] < low[1]]

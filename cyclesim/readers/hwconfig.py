@@ -1,0 +1,332 @@
+"""Reads a machine from a .cfg, and writes one: text and command-line overrides in, a checked `Hardware` out.
+
+SCALE-Sim's v2 and v3 files load as they are; our own keys stand in ``[cyclesim]`` and ``[technology]``. The
+keys are the table in `hwkeys`, the syntax is in `ini`. What has no effect is named in a warning, what may
+be a typo is an error: nothing is read as something else than what it says.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cyclesim.errors import BadInput
+from cyclesim.hardware import Hardware, Scratchpad, Technology, variant_problem
+from cyclesim.readers.hwkeys import KEYS, SCALESIM_KEYS, SCALESIM_SECTIONS, SECTIONS, STRICT_SECTIONS
+from cyclesim.readers.hwkeys import run_name as parse_run_name
+from cyclesim.readers.ini import Entry, Ini, parse_ini
+from cyclesim.readers.text import Text, got, printable, read_text
+
+_OPERANDS = ("Ifmap", "Filter", "Ofmap")
+_OPTIONS = {"Dataflow": "--dataflow", "MemoryModel": "--memory"}
+_IMPLY_USER = ("DramBandwidth", "DramPorts", "DramLatency")
+_TYPO_CUTOFF = 0.75
+_LISTED = 40
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """The text given for a key, and where: a line of the file, or an option of the command line."""
+
+    text: str
+    file: str
+    line: int | None
+    option: str = ""
+
+    def error(self, message: str) -> BadInput:
+        return BadInput(self.file, self.line, f"{self.option}: {message}" if self.option else message)
+
+
+def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Hardware, list[str]]:
+    """Read a machine.
+
+    Parameters
+    ----------
+    path : Path
+        A .cfg file.
+    overrides : mapping of str to str, optional
+        Keys of the .cfg (not case-sensitive) given on the command line; they win over the file. An
+        overridden ``...SramSzkB`` also wins over the file's ``...SramWords``, and ``Bandwidth`` over its
+        ``DramBandwidth``. ``DramBandwidth``, ``DramPorts`` and ``DramLatency`` imply ``InterfaceBandwidth:
+        USER`` unless it is given too.
+
+    Returns
+    -------
+    hardware : Hardware
+    warnings : list of str
+        One line each, without ``warning:``.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read or a value used; the place is the file's line or the option.
+    """
+    return parse_hardware(read_text(path), Path(path).stem, overrides)
+
+
+def parse_hardware(
+    text: Text, stem: str, overrides: Mapping[str, str] | None = None
+) -> tuple[Hardware, list[str]]:
+    """Do what `read_hardware` does on lines that are read already; `stem` is the default of run_name."""
+    options = _options(overrides or {})
+    ini = parse_ini(text)
+    given = {
+        KEYS[entry.key.lower()].name: _Setting(entry.value, text.file, entry.line)
+        for entry in ini.entries
+        if _is_native(entry)
+    }
+    _check_sections(ini)
+    _require(ini, given.keys() | options.keys())
+    without_effect, unknown = _check_other_entries(ini)
+    _override(given, options)
+    values: dict[str, Any] = {}
+    for name, setting in given.items():
+        try:
+            values[name] = KEYS[name.lower()].parse(setting.text)
+        except ValueError as error:
+            raise setting.error(f"{name} {error}") from error
+    hardware = _build(ini, stem, given, values)
+    warnings = []
+    if without_effect and hardware.memory_model == "native":
+        keys = _listed(list(dict.fromkeys(without_effect)))
+        warnings.append(f"{text.file}: these keys of SCALE-Sim have no effect: {keys}")
+    if unknown:
+        warnings.append(f"{text.file}: unknown keys are ignored: {_listed(unknown)}")
+    return hardware, warnings
+
+
+def format_hardware(hardware: Hardware) -> str:
+    """Return a .cfg that reads back as an equal machine.
+
+    Raises
+    ------
+    ValueError
+        If no .cfg says this, such as a scratchpad of 1000 bytes or a name that holds a comment sign.
+    """
+    settings: dict[str, Any] = {
+        "run_name": hardware.run_name,
+        "ArrayHeight": hardware.rows,
+        "ArrayWidth": hardware.cols,
+        "Dataflow": hardware.dataflow,
+        "IfmapOffset": hardware.ifmap_offset_words,
+        "FilterOffset": hardware.filter_offset_words,
+        "OfmapOffset": hardware.ofmap_offset_words,
+        "InterfaceBandwidth": hardware.interface_bandwidth,
+        "MemoryModel": hardware.memory_model,
+        "FoldOverlap": hardware.fold_overlap,
+        "OsDrain": hardware.os_drain,
+        "TrimFolds": str(hardware.trim_folds).lower(),
+        "IfmapBits": hardware.ifmap_bits,
+        "FilterBits": hardware.filter_bits,
+        "OfmapBits": hardware.ofmap_bits,
+        "PsumBits": hardware.psum_bits,
+        "ActiveFraction": hardware.active_fraction,
+        "DramBandwidth": hardware.dram_bandwidth_words_per_cycle,
+        "DramPorts": hardware.dram_ports,
+        "DramLatency": hardware.dram_latency_cycles,
+        "NodeNm": hardware.technology.node_nm,
+        "ClockMHz": hardware.technology.clock_mhz,
+        "Device": hardware.technology.device,
+        "NumberFormat": hardware.technology.number_format,
+        "DramType": hardware.technology.dram_type,
+        "ComponentFile": hardware.technology.component_file,
+    }
+    for operand, sram in zip(
+        _OPERANDS, (hardware.ifmap_sram, hardware.filter_sram, hardware.ofmap_sram), strict=True
+    ):
+        settings[f"{operand}SramSzkB"] = None if sram.size_bytes is None else sram.size_bytes // 1024
+        settings[f"{operand}SramWords"] = sram.size_words
+    lines: list[str] = []
+    for section in SECTIONS:
+        keys = [key.name for key in KEYS.values() if key.section == section]
+        told = [f"{name} = {settings[name]}" for name in keys if settings.get(name) is not None]
+        if told:
+            lines += [f"[{section}]", *told, ""]
+    try:
+        again, _ = parse_hardware(Text("(the text written)", tuple(lines)), stem="none")
+    except BadInput as error:
+        raise ValueError(f"no .cfg can hold this machine: {error.message}") from error
+    if again != hardware:
+        differing = [name for name in vars(again) if getattr(again, name) != getattr(hardware, name)]
+        raise ValueError(f"no .cfg can hold this machine: {', '.join(differing)} would read back differently")
+    return "\n".join(lines)
+
+
+def _options(overrides: Mapping[str, str]) -> dict[str, _Setting]:
+    options: dict[str, _Setting] = {}
+    for key, text in overrides.items():
+        known = KEYS.get(key.strip().lower())
+        if known is None:
+            names = [each.name for each in KEYS.values()]
+            message = f"must name a key of the .cfg that has an effect {got(key, names)}"
+            raise BadInput("cyclesim", None, f"--sweep {printable(key[:60])}: {message}")
+        option = _OPTIONS.get(known.name, f"--sweep {known.name}")
+        options[known.name] = _Setting(text.strip(), "cyclesim", None, option)
+    return options
+
+
+def _override(given: dict[str, _Setting], options: Mapping[str, _Setting]) -> None:
+    """Let options win over the file, and over what in the file would rob them of their effect."""
+    for operand in _OPERANDS:
+        if f"{operand}SramSzkB" in options:
+            given.pop(f"{operand}SramWords", None)
+    if "Bandwidth" in options:
+        given.pop("DramBandwidth", None)
+    given.update(options)
+    implying = [name for name in _IMPLY_USER if name in options]
+    if implying and "InterfaceBandwidth" not in options:
+        given["InterfaceBandwidth"] = _Setting("USER", "cyclesim", None, options[implying[0]].option)
+
+
+def _is_native(entry: Entry) -> bool:
+    key = KEYS.get(entry.key.lower())
+    return key is not None and key.section == entry.section
+
+
+def _check_sections(ini: Ini) -> None:
+    """Raise for a section that may be a typo; the keys of others that nobody knows are in a warning later."""
+    for section, line in ini.sections.items():
+        tail = got(section, SECTIONS)
+        if section not in SECTIONS and "did you mean" in tail:
+            raise ini.text.error(line, f"sections must be among {', '.join(SECTIONS)} {tail}")
+
+
+def _require(ini: Ini, names: set[str]) -> None:
+    """Raise for the first required key that is missing, naming a typo of it if there is one."""
+    required = ["ArrayHeight", "ArrayWidth", "Dataflow"]
+    required += [f"{operand}SramSzkB" for operand in _OPERANDS if f"{operand}SramWords" not in names]
+    for name in required:
+        if name in names:
+            continue
+        section = KEYS[name.lower()].section
+        strangers = {e.key.lower(): e for e in ini.entries if not _is_native(e) and not _has_no_effect(e)}
+        close = difflib.get_close_matches(name.lower(), strangers, n=1, cutoff=_TYPO_CUTOFF)
+        message = f"{name} is missing from [{section}]"
+        if name.endswith("SramSzkB"):
+            message += f" (and {name[:-4]}Words from [cyclesim])"
+        if close:
+            entry = strangers[close[0]]
+            there = f"'{printable(entry.key[:60])}' in [{printable(entry.section[:60])}]"
+            message += f"; line {entry.line} has {there}"
+            message += "" if close[0] == name.lower() else f", did you mean '{name}'?"
+        raise ini.text.error(ini.line_for_missing(section), message)
+
+
+def _has_no_effect(entry: Entry) -> bool:
+    return entry.section in SCALESIM_SECTIONS or entry.key.lower() in SCALESIM_KEYS
+
+
+def _check_other_entries(ini: Ini) -> tuple[list[str], list[str]]:
+    """Return the keys of SCALE-Sim without effect, and the unknown ones with their lines.
+
+    Raises
+    ------
+    BadInput
+        For a key that stands in the wrong section, is unknown in one of ours, or may be a typo.
+    """
+    without_effect: list[str] = []
+    unknown: list[str] = []
+    for entry in ini.entries:
+        if _is_native(entry):
+            continue
+        shown, section = printable(entry.key[:60]), printable(entry.section[:60])
+        known = KEYS.get(entry.key.lower())
+        if known is not None:
+            message = f"{known.name} must stand in [{known.section}] (got it in [{section}])"
+            raise ini.text.error(entry.line, message)
+        if entry.section in STRICT_SECTIONS:
+            names = [key.name for key in KEYS.values() if key.section == entry.section]
+            rule = f"keys of [{section}] must be among {', '.join(names)}"
+            raise ini.text.error(entry.line, f"{rule} {got(entry.key, names)}")
+        if _has_no_effect(entry):
+            without_effect.append(shown)
+            continue
+        close = difflib.get_close_matches(entry.key[:60].lower(), KEYS, n=1, cutoff=_TYPO_CUTOFF)
+        if close:
+            typo = f"(got '{shown}'; did you mean '{KEYS[close[0]].name}'?)"
+            raise ini.text.error(entry.line, f"a key of [{section}] must be one that exists {typo}")
+        unknown.append(f"{shown} (line {entry.line})")
+    return without_effect, unknown
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _build(ini: Ini, stem: str, given: Mapping[str, _Setting], values: Mapping[str, Any]) -> Hardware:
+    """Fill in the defaults and make the machine; what no single key can know is checked here."""
+    if "run_name" not in values:
+        try:
+            parse_run_name(stem)
+        except ValueError as error:
+            message = f"run_name is missing, and the file's stem, its default, {error}"
+            raise ini.text.error(ini.line_for_missing("general"), message) from error
+    word_bits = values.get("WordBits", 8)
+    ofmap_bits = values.get("OfmapBits", word_bits)
+    interface = values.get("InterfaceBandwidth", "CALC")
+    bandwidth = values.get("DramBandwidth", values.get("Bandwidth"))
+    if interface == "USER" and bandwidth is None:
+        places = "DramBandwidth in [cyclesim] or Bandwidth in [architecture_presets]"
+        raise given["InterfaceBandwidth"].error(f"InterfaceBandwidth USER needs {places} (got neither)")
+    variant = (values["Dataflow"], values.get("FoldOverlap", "none"), values.get("OsDrain", "shift"))
+    trim_folds = values.get("TrimFolds", False)
+    problem = variant_problem(*variant, trim_folds)
+    if problem is not None:
+        names = ("FoldOverlap", "Dataflow", "OsDrain", "TrimFolds")
+        makers = [given[name] for name in names if name in given]
+        raise next((maker for maker in makers if maker.option), makers[0]).error(problem)
+    return Hardware(
+        run_name=values.get("run_name", stem),
+        rows=values["ArrayHeight"],
+        cols=values["ArrayWidth"],
+        dataflow=variant[0],
+        ifmap_sram=_scratchpad(values, "Ifmap"),
+        filter_sram=_scratchpad(values, "Filter"),
+        ofmap_sram=_scratchpad(values, "Ofmap"),
+        fold_overlap=variant[1],
+        os_drain=variant[2],
+        trim_folds=trim_folds,
+        **_given(values, _PLAIN),
+        ifmap_bits=values.get("IfmapBits", word_bits),
+        filter_bits=values.get("FilterBits", word_bits),
+        ofmap_bits=ofmap_bits,
+        psum_bits=values.get("PsumBits", ofmap_bits),
+        interface_bandwidth=interface,
+        dram_bandwidth_words_per_cycle=bandwidth,
+        technology=Technology(**_given(values, _TECHNOLOGY)),
+    )
+
+
+_PLAIN = {
+    "IfmapOffset": "ifmap_offset_words",
+    "FilterOffset": "filter_offset_words",
+    "OfmapOffset": "ofmap_offset_words",
+    "MemoryModel": "memory_model",
+    "ActiveFraction": "active_fraction",
+    "DramPorts": "dram_ports",
+    "DramLatency": "dram_latency_cycles",
+}
+_TECHNOLOGY = {
+    "NodeNm": "node_nm",
+    "ClockMHz": "clock_mhz",
+    "Device": "device",
+    "NumberFormat": "number_format",
+    "DramType": "dram_type",
+    "ComponentFile": "component_file",
+}
+
+
+def _given(values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return the constructor arguments for the keys that are given; the dataclass has the other defaults."""
+    return {field: values[name] for name, field in fields.items() if name in values}
+
+
+def _scratchpad(values: Mapping[str, Any], operand: str) -> Scratchpad:
+    """Return a scratchpad; with at least 1 kB and at most 1024 bits a word it holds a word in any case."""
+    size_kb = values.get(f"{operand}SramSzkB")
+    size_bytes = None if size_kb is None else 1024 * size_kb
+    return Scratchpad(size_bytes=size_bytes, size_words=values.get(f"{operand}SramWords"))

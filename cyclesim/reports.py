@@ -1,0 +1,204 @@
+"""The reports of a run: CSV tables and SUMMARY.json.
+
+Each column is defined once, here, with its unit and meaning; docs/reports.md is made from the same tables
+(``python -m cyclesim.reports``). The first columns are SCALE-Sim's names in SCALE-Sim's order, ours follow under
+their names in `results`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from cyclesim import __version__
+from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, STALL_CAUSES, LayerResult, RunResult
+
+SUMMARY_FORMAT = "cyclesim-summary"
+SUMMARY_VERSION = 1
+_PACKAGES = ("numpy", "numba", "h5py")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a report: how it is headed, its unit, what it says, and how to get it from a layer."""
+
+    name: str
+    unit: str
+    meaning: str
+    value: Callable[[LayerResult], Any]
+
+
+def _field(name: str, unit: str, meaning: str) -> Column:
+    return Column(name, unit, meaning, lambda layer: getattr(layer, name))
+
+
+def _entries(name: str, keys: tuple[str, ...], unit: str, meaning: str) -> list[Column]:
+    def entry(key: str) -> Column:
+        return Column(f"{name}_{key}", unit, f"{meaning}: {key}", lambda layer: getattr(layer, name)[key])
+
+    return [entry(key) for key in keys]
+
+
+def _per_cycle(words: int | None, layer: LayerResult) -> float | None:
+    return None if words is None else words / layer.total_cycles
+
+
+_IDENTITY = [
+    Column("LayerID", "", "0-based index of the layer in its file", lambda layer: layer.index),
+    Column("Layer", "", "its name", lambda layer: layer.name),
+]
+
+COMPUTE_REPORT: list[Column] = [
+    *_IDENTITY,
+    Column(
+        "Total Cycles (incl. prefetch)", "cycles", "cold start, compute, stalls and drain", lambda r: r.total_cycles
+    ),
+    Column("Total Cycles", "cycles", "compute and stalls", lambda r: r.compute_cycles + r.stall_cycles),
+    Column("Stall Cycles", "cycles", "stalls after the first array cycle", lambda r: r.stall_cycles),
+    Column(
+        "Overall Util %", "%", "MACs per PE and cycle, of all cycles",
+        lambda r: 100 * r.macs / (r.array_size * r.total_cycles),
+    ),
+    Column(
+        "Mapping Efficiency %", "%", "PEs that the folds use, averaged over folds",
+        lambda r: 100 * r.spatial_used / r.spatial_slots,
+    ),
+    Column(
+        "Compute Util %", "%", "MACs per PE and compute cycle",
+        lambda r: 100 * r.macs / (r.array_size * r.compute_cycles),
+    ),
+    _field("type", "", "conv, dw, fc, gemm or matmul"),
+    _field("groups", "", "matrix products in the layer"),
+    _field("m", "", "rows of one group's ofmap matrix (output pixels, times batch)"),
+    _field("k", "", "length of one group's products (window)"),
+    _field("n", "", "columns of one group's ofmap matrix (filters)"),
+    _field("macs", "MACs", "multiply-accumulates, those with padding zeros included"),
+    _field("folds", "", "passes over the array"),
+    _field("compute_cycles", "array cycles", "cycles in which the array advances"),
+    _field("cold_start_cycles", "cycles", "before the first array cycle"),
+    _field("stall_cycles", "cycles", "in which the array is held after that"),
+    _field("drain_cycles", "cycles", "after the last array cycle"),
+    _field("total_cycles", "cycles", "the sum of the four"),
+]  # fmt: skip
+
+BANDWIDTH_REPORT: list[Column] = [
+    *_IDENTITY,
+    Column("Avg IFMAP SRAM BW", "words/cycle", "ifmap reads / total_cycles",
+           lambda r: _per_cycle(r.sram_reads["ifmap"], r)),
+    Column("Avg FILTER SRAM BW", "words/cycle", "filter reads / total_cycles",
+           lambda r: _per_cycle(r.sram_reads["filter"], r)),
+    Column("Avg OFMAP SRAM BW", "words/cycle", "ofmap writes / total_cycles",
+           lambda r: _per_cycle(r.sram_writes["ofmap"], r)),
+    Column("Avg IFMAP DRAM BW", "words/cycle", "DRAM ifmap reads / total_cycles",
+           lambda r: _per_cycle(r.dram_reads["ifmap"], r)),
+    Column("Avg FILTER DRAM BW", "words/cycle", "DRAM filter reads / total_cycles",
+           lambda r: _per_cycle(r.dram_reads["filter"], r)),
+    Column("Avg OFMAP DRAM BW", "words/cycle", "DRAM ofmap writes / total_cycles",
+           lambda r: _per_cycle(r.dram_writes["ofmap"], r)),
+    *_entries("sram_bandwidth_mean", ALL_OPERANDS, "words/array cycle", "scratchpad words over compute cycles"),
+    *_entries("sram_bandwidth_peak", ALL_OPERANDS, "words/array cycle", "most scratchpad words in one array cycle"),
+    *_entries("dram_bandwidth_mean", ALL_OPERANDS, "words/array cycle", "DRAM words over compute cycles"),
+    *_entries("dram_bandwidth_peak", ALL_OPERANDS, "words/array cycle", "most DRAM words of one fold's step"),
+]  # fmt: skip
+
+
+def _access(kind: str, label: str, operand: str, action: str) -> list[Column]:
+    """Return SCALE-Sim's three columns of one operand on one side."""
+    sram = kind == "SRAM"
+
+    def words(layer: LayerResult) -> Any:
+        counts = (layer.sram_reads, layer.sram_writes) if sram else (layer.dram_reads, layer.dram_writes)
+        return counts[action == "Writes"][operand]
+
+    return [
+        Column(f"{kind} {label} Start Cycle", "wall cycle", "first with a request or issued word",
+               lambda layer: layer.sram_first_cycle[operand] if sram else None),
+        Column(f"{kind} {label} Stop Cycle", "wall cycle", "last with a request or issued word",
+               lambda layer: layer.sram_last_cycle[operand] if sram else None),
+        Column(f"{kind} {label} {action}", "words", f"{kind} {action.lower()} of the {operand}", words),
+    ]  # fmt: skip
+
+
+_ACCESSES = [("IFMAP", "ifmap", "Reads"), ("Filter", "filter", "Reads"), ("OFMAP", "ofmap", "Writes")]
+
+DETAILED_ACCESS_REPORT: list[Column] = [
+    *_IDENTITY,
+    *(column for access in _ACCESSES for column in _access("SRAM", *access)),
+    *(column for access in _ACCESSES for column in _access("DRAM", *access)),
+    *_entries("sram_reads", READ_OPERANDS, "words", "scratchpad reads"),
+    *_entries("sram_writes", ("ofmap",), "words", "scratchpad writes"),
+    *_entries("dram_reads", READ_OPERANDS, "words", "DRAM reads"),
+    *_entries("dram_writes", ("ofmap",), "words", "DRAM writes"),
+]
+
+STALL_REPORT: list[Column] = [
+    *_IDENTITY,
+    _field("compute_cycles", "array cycles", "cycles in which the array advances"),
+    _field("cold_start_cycles", "cycles", "before the first array cycle"),
+    _field("stall_cycles", "cycles", "in which the array is held after that"),
+    _field("drain_cycles", "cycles", "after the last array cycle"),
+    _field("total_cycles", "cycles", "the sum of the four"),
+    *_entries("stall_by", STALL_CAUSES, "cycles", "held cycles in which this cause holds"),
+    _field("least_bandwidth", "words/cycle", "least whole DRAM bandwidth without stalls"),
+    _field("bound", "", "what limits the layer"),
+]
+
+REPORTS: dict[str, list[Column]] = {
+    "COMPUTE_REPORT.csv": COMPUTE_REPORT,
+    "BANDWIDTH_REPORT.csv": BANDWIDTH_REPORT,
+    "DETAILED_ACCESS_REPORT.csv": DETAILED_ACCESS_REPORT,
+    "STALL_REPORT.csv": STALL_REPORT,
+}
+
+
+def report_text(columns: list[Column], run: RunResult) -> str:
+    """Return a report as CSV: integers as integers, floats by repr, unknown figures empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.name for column in columns])
+    for layer in run.layers:
+        values = (column.value(layer) for column in columns)
+        writer.writerow(["" if value is None else repr(value) if isinstance(value, float) else value for value in values])
+    return text.getvalue()
+
+
+def summary_text(run: RunResult, input_hash: str, wall_seconds: float) -> str:
+    """Return SUMMARY.json."""
+    summary: Mapping[str, Any] = {
+        "format": SUMMARY_FORMAT,
+        "version": SUMMARY_VERSION,
+        "engine": run.engine,
+        "run_name": run.hardware.run_name,
+        "network": run.network,
+        "memory": run.hardware.memory_model,
+        "layers": [layer.to_dict() for layer in run.layers],
+        "totals": run.totals.to_dict(),
+        "hardware": run.hardware.expanded(),
+        "versions": {
+            "cyclesim": __version__,
+            "python": platform.python_version(),
+            **{package: metadata.version(package) for package in _PACKAGES},
+        },
+        "input_hash": input_hash,
+        "wall_seconds": wall_seconds,
+    }
+    return json.dumps(summary, indent=1, allow_nan=False) + "\n"
+
+
+def columns_as_markdown() -> str:
+    """Return the tables of docs/reports.md."""
+    parts = []
+    for name, columns in REPORTS.items():
+        rows = [f"| {column.name} | {column.unit} | {column.meaning} |" for column in columns]
+        parts.append("\n".join([f"## {name}", "", "| column | unit | meaning |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(columns_as_markdown(), end="")

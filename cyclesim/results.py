@@ -1,0 +1,272 @@
+"""What a run or an estimate says about a layer and a network: one frozen type for every engine.
+
+Field names are those of the contract, section 6. Cycles, words and counts are integers; a ratio is formed once, from
+integers, and is a fraction (per cent exist only in CSV reports). None means that the engine does not know a figure;
+it never means zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cyclesim.hardware import Hardware
+
+if TYPE_CHECKING:
+    import pandas
+
+READ_OPERANDS = ("ifmap", "filter", "psum")
+ALL_OPERANDS = ("ifmap", "filter", "psum", "ofmap")
+STALL_CAUSES = ("ifmap", "filter", "psum", "drain")
+
+
+def _unknown(keys: Iterable[str]) -> dict[str, Any]:
+    return dict.fromkeys(keys)
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer's figures.
+
+    Words are scratchpad or DRAM words by operand; bandwidths are words per array cycle. `sram_first_cycle` and
+    `sram_last_cycle` are the first and last wall cycle with a request, None where there is none. `spatial_slots` is
+    Fr*Fc*R*C over all groups, the denominator of the mapping efficiency, and `spatial_used` its numerator.
+    """
+
+    name: str
+    index: int
+    type: str
+    groups: int
+    m: int
+    k: int
+    n: int
+    macs: int
+    folds: int
+    array_size: int
+    spatial_used: int
+    spatial_slots: int
+    compute_cycles: int
+    cold_start_cycles: int
+    stall_cycles: int
+    drain_cycles: int
+    sram_reads: Mapping[str, int]
+    sram_writes: Mapping[str, int]
+    sram_peak_words: Mapping[str, int]
+    sram_first_cycle: Mapping[str, int | None]
+    sram_last_cycle: Mapping[str, int | None]
+    dram_reads: Mapping[str, int | None] = field(default_factory=lambda: _unknown(READ_OPERANDS))
+    dram_writes: Mapping[str, int | None] = field(default_factory=lambda: _unknown(("ofmap",)))
+    stall_by: Mapping[str, int | None] = field(default_factory=lambda: dict.fromkeys(STALL_CAUSES, 0))
+    dram_bandwidth_peak: Mapping[str, int | None] = field(default_factory=lambda: _unknown(ALL_OPERANDS))
+    least_bandwidth: int | None = None
+    bound: str | None = None
+
+    @property
+    def total_cycles(self) -> int:
+        """Cold start, compute, stalls and drain together."""
+        return self.cold_start_cycles + self.compute_cycles + self.stall_cycles + self.drain_cycles
+
+    @property
+    def mapping_efficiency(self) -> float:
+        """Share of the array's PEs that the folds use, averaged over folds."""
+        return self.spatial_used / self.spatial_slots
+
+    @property
+    def compute_utilization(self) -> float:
+        """MACs per PE and compute cycle."""
+        return self.macs / (self.array_size * self.compute_cycles)
+
+    @property
+    def utilization(self) -> float:
+        """MACs per PE and cycle of the whole layer."""
+        return self.macs / (self.array_size * self.total_cycles)
+
+    @property
+    def sram_bandwidth_mean(self) -> dict[str, float]:
+        """Scratchpad words per array cycle, by operand."""
+        words = {**self.sram_reads, **self.sram_writes}
+        return {operand: words[operand] / self.compute_cycles for operand in ALL_OPERANDS}
+
+    @property
+    def sram_bandwidth_peak(self) -> Mapping[str, int]:
+        """Most scratchpad words in one array cycle, by operand."""
+        return self.sram_peak_words
+
+    @property
+    def dram_bandwidth_mean(self) -> dict[str, float | None]:
+        """DRAM words per array cycle, by stream."""
+        words = {**self.dram_reads, **self.dram_writes}
+        return {
+            operand: None if (count := words[operand]) is None else count / self.compute_cycles
+            for operand in ALL_OPERANDS
+        }
+
+    @property
+    def dram_words(self) -> int | None:
+        """All words that cross the DRAM channel, None if unknown."""
+        counts = [*self.dram_reads.values(), *self.dram_writes.values()]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    @property
+    def channel_utilization(self) -> float | None:
+        """Share of the DRAM channel's budget that was used, None if the budget is unlimited or unknown."""
+        return None
+
+    @property
+    def arithmetic_intensity(self) -> float | None:
+        """MACs per DRAM word, None if unknown."""
+        words = self.dram_words
+        return self.macs / words if words else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields of the contract under their names, as plain JSON types."""
+        return {name: _plain(getattr(self, name)) for name in RESULT_FIELDS}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LayerResult:
+        """Return the result that `stored` wrote."""
+        return cls(**values)
+
+    def stored(self) -> dict[str, Any]:
+        """Return what is needed to build the result again, as plain JSON types."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+RESULT_FIELDS: tuple[str, ...] = (
+    "name", "index", "type", "groups", "m", "k", "n", "macs", "folds",
+    "compute_cycles", "cold_start_cycles", "stall_cycles", "drain_cycles", "total_cycles",
+    "mapping_efficiency", "compute_utilization", "utilization",
+    "sram_reads", "sram_writes", "dram_reads", "dram_writes", "stall_by",
+    "sram_bandwidth_mean", "sram_bandwidth_peak", "dram_bandwidth_mean", "dram_bandwidth_peak",
+    "least_bandwidth", "channel_utilization", "arithmetic_intensity", "bound",
+)  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over layers, and the ratios formed from the sums; peaks are the largest of any layer."""
+
+    layers: int
+    groups: int
+    macs: int
+    folds: int
+    compute_cycles: int
+    cold_start_cycles: int
+    stall_cycles: int
+    drain_cycles: int
+    total_cycles: int
+    mapping_efficiency: float
+    compute_utilization: float
+    utilization: float
+    sram_reads: Mapping[str, int]
+    sram_writes: Mapping[str, int]
+    dram_reads: Mapping[str, int | None]
+    dram_writes: Mapping[str, int | None]
+    stall_by: Mapping[str, int | None]
+    sram_bandwidth_mean: Mapping[str, float]
+    sram_bandwidth_peak: Mapping[str, int]
+    dram_bandwidth_mean: Mapping[str, float | None]
+    dram_bandwidth_peak: Mapping[str, int | None]
+    least_bandwidth: int | None
+    channel_utilization: float | None
+    arithmetic_intensity: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the totals as plain JSON types."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def totals(layers: Sequence[LayerResult]) -> Totals:
+    """Return the totals of at least one layer."""
+    compute = sum(layer.compute_cycles for layer in layers)
+    cycles = sum(layer.total_cycles for layer in layers)
+    macs = sum(layer.macs for layer in layers)
+    pes = layers[0].array_size
+    sram_reads = {operand: sum(layer.sram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
+    sram_writes = {"ofmap": sum(layer.sram_writes["ofmap"] for layer in layers)}
+    dram_reads = {operand: _sum(layer.dram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
+    dram_writes = {"ofmap": _sum(layer.dram_writes["ofmap"] for layer in layers)}
+    dram = {**dram_reads, **dram_writes}
+    dram_words = _sum(dram.values())
+    return Totals(
+        layers=len(layers),
+        groups=sum(layer.groups for layer in layers),
+        macs=macs,
+        folds=sum(layer.folds for layer in layers),
+        compute_cycles=compute,
+        cold_start_cycles=sum(layer.cold_start_cycles for layer in layers),
+        stall_cycles=sum(layer.stall_cycles for layer in layers),
+        drain_cycles=sum(layer.drain_cycles for layer in layers),
+        total_cycles=cycles,
+        mapping_efficiency=sum(layer.spatial_used for layer in layers) / sum(layer.spatial_slots for layer in layers),
+        compute_utilization=macs / (pes * compute),
+        utilization=macs / (pes * cycles),
+        sram_reads=sram_reads,
+        sram_writes=sram_writes,
+        dram_reads=dram_reads,
+        dram_writes=dram_writes,
+        stall_by={cause: _sum(layer.stall_by[cause] for layer in layers) for cause in STALL_CAUSES},
+        sram_bandwidth_mean={op: count / compute for op, count in {**sram_reads, **sram_writes}.items()},
+        sram_bandwidth_peak={op: max(layer.sram_bandwidth_peak[op] for layer in layers) for op in ALL_OPERANDS},
+        dram_bandwidth_mean={op: None if count is None else count / compute for op, count in dram.items()},
+        dram_bandwidth_peak={op: _max(layer.dram_bandwidth_peak[op] for layer in layers) for op in ALL_OPERANDS},
+        least_bandwidth=_max(layer.least_bandwidth for layer in layers),
+        channel_utilization=None,
+        arithmetic_intensity=macs / dram_words if dram_words else None,
+    )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if any(count is None for count in known) else sum(count for count in known if count is not None)
+
+
+def _max(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if any(count is None for count in known) else max(count for count in known if count is not None)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A network on a machine: the layers' results in order, and their totals."""
+
+    network: str
+    hardware: Hardware
+    engine: str
+    layers: tuple[LayerResult, ...]
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over the layers and the ratios formed from them."""
+        return totals(self.layers)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Return one row a layer, nested fields as columns such as ``sram_reads_ifmap``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (extra ``report``).
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_dataframe needs pandas: pip install 'cyclesim[report]'") from error
+        return pandas.DataFrame([flatten(layer.to_dict()) for layer in self.layers])
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with nested ones spread out: {"a": {"b": 1}} becomes {"a_b": 1}."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{name}_{key}": inner for key, inner in value.items()})
+        else:
+            flat[name] = value
+    return flat

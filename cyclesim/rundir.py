@@ -1,0 +1,152 @@
+"""The folder of a run: finished layers, resuming, and publishing the files when all is done.
+
+While a run goes on, each finished layer lies in `.partial/` as one JSON and, with traces, one HDF5 file or one folder
+of CSV files; each is renamed when it is complete. At the end they are joined, the reports take their names, and
+SUMMARY.json comes last: a folder with that file is a complete run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cyclesim import __version__
+from cyclesim.csvtraces import layer_folder
+from cyclesim.errors import BadInput
+from cyclesim.files import remove, replacing, write_text
+from cyclesim.hardware import Hardware
+from cyclesim.reports import REPORTS, report_text, summary_text
+from cyclesim.results import LayerResult, RunResult
+from cyclesim.workload import Network
+
+SUMMARY = "SUMMARY.json"
+TRACES = "traces.h5"
+PARTIAL = ".partial"
+
+
+def input_hash(network: Network, hardware: Hardware, options: Mapping[str, Any]) -> str:
+    """Return a hash of everything that a run's files depend on: inputs, options and version."""
+    description = {
+        "version": __version__,
+        "hardware": hardware.expanded(),
+        "layers": [asdict(layer) for layer in network.layers],
+        "network": network.name,
+        "options": dict(options),
+    }
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+class RunFolder:
+    """OUT/RUN_NAME while a run is going on.
+
+    Parameters
+    ----------
+    folder : Path
+    key : str
+        The run's `input_hash`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self._partial = folder / PARTIAL
+        self._key = key
+
+    def is_complete(self) -> bool:
+        """Whether this very run was finished before."""
+        try:
+            summary = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
+            return bool(summary["input_hash"] == self._key)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def check_resumable(self) -> None:
+        """Make sure that what lies in the folder belongs to this run.
+
+        Raises
+        ------
+        BadInput
+            If there is nothing to resume, or if it had other inputs, options or version.
+        """
+        begun = self._partial / "run.json"
+        if not begun.is_file():
+            other = " (it holds a complete run of other inputs)" if (self.folder / SUMMARY).is_file() else ""
+            raise BadInput("cyclesim", None, f"--resume: {self.folder} holds no unfinished run{other}")
+        try:
+            same = json.loads(begun.read_text(encoding="utf-8"))["input_hash"] == self._key
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise BadInput(
+                "cyclesim", None,
+                f"--resume: the unfinished run in {self.folder} had other inputs, options or another version",
+            )  # fmt: skip
+
+    def begin(self, resume: bool) -> None:
+        """Make the folder for finished layers, empty unless resuming."""
+        if not resume:
+            shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True, exist_ok=True)
+        write_text(self._partial / "run.json", json.dumps({"input_hash": self._key, "version": __version__}) + "\n")
+        for leftover in self._partial.glob(".*.tmp"):
+            remove(leftover)
+
+    def layer_file(self, index: int) -> Path:
+        """Return where a finished layer's HDF5 traces lie."""
+        return self._partial / f"{index:04d}.h5"
+
+    def layer_csv(self, index: int) -> Path:
+        """Return where a finished layer's CSV traces lie."""
+        return self._partial / layer_folder(index)
+
+    def finished(self, index: int) -> LayerResult | None:
+        """Return a layer's result if it was finished before."""
+        try:
+            return LayerResult.from_dict(json.loads(self._result_file(index).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def finish(self, result: LayerResult) -> None:
+        """Keep a layer's result: the layer is finished, its traces are in place."""
+        write_text(self._result_file(result.index), json.dumps(result.stored()) + "\n")
+
+    def publish(self, run: RunResult, wall_seconds: float) -> None:
+        """Join the layers, give every file its name, SUMMARY.json last, and remove what is left of the run."""
+        (self.folder / SUMMARY).unlink(missing_ok=True)
+        self._publish_traces(run)
+        for name, columns in REPORTS.items():
+            write_text(self.folder / name, report_text(columns, run))
+        write_text(self.folder / SUMMARY, summary_text(run, self._key, wall_seconds))
+        shutil.rmtree(self._partial)
+
+    def _publish_traces(self, run: RunResult) -> None:
+        """Move or join this run's traces; those of an earlier run under this name go."""
+        (self.folder / TRACES).unlink(missing_ok=True)
+        for stale in self.folder.glob(layer_folder(0)[:-1] + "[0-9]*"):
+            shutil.rmtree(stale)
+        if any(self.layer_file(layer.index).exists() for layer in run.layers):
+            self._join(run)
+        for layer in run.layers:
+            folder = self.layer_csv(layer.index)
+            if folder.exists():
+                os.replace(folder, self.folder / layer_folder(layer.index))
+
+    def _join(self, run: RunResult) -> None:
+        import h5py
+
+        from cyclesim.traces import layer_path, write_header
+
+        with replacing(self.folder / TRACES) as temporary, h5py.File(temporary, "w") as file:
+            write_header(file, run.hardware)
+            for layer in run.layers:
+                path = layer_path(layer.index)
+                with h5py.File(self.layer_file(layer.index), "r") as part:
+                    part.copy(part[path], file.require_group("layers"), name=Path(path).name)
+
+    def _result_file(self, index: int) -> Path:
+        return self._partial / f"{index:04d}.json"

@@ -1,0 +1,51 @@
+"""Finds the files that come with cyclesim: networks and machines, by bare name.
+
+An installed package holds them as `cyclesim/topologies` and `cyclesim/hwconfigs`; in a checkout (and an editable
+installation) they lie one level up. A name without a path separator or suffix is a shipped one, anything else is
+a path (contract, section 3).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cyclesim.errors import BadInput, suggestion
+
+_SUFFIXES = {"topologies": ".csv", "hwconfigs": ".cfg"}
+_NOUNS = {"topologies": "network", "hwconfigs": "machine"}
+
+
+def folder(kind: str) -> Path:
+    """Return the folder of shipped files of this kind (``topologies`` or ``hwconfigs``)."""
+    package = Path(__file__).resolve().parent
+    inside = package / kind
+    return inside if inside.is_dir() else package.parent / kind
+
+
+def names(kind: str) -> list[str]:
+    """Return the shipped names of this kind, sorted."""
+    return sorted(path.stem for path in folder(kind).glob(f"*{_SUFFIXES[kind]}"))
+
+
+def find(kind: str, name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the path of a shipped file or of the user's own.
+
+    Raises
+    ------
+    BadInput
+        If a bare name is not a shipped one (with the closest that is).
+    """
+    text = os.fspath(name_or_path)
+    if os.path.basename(text) != text or os.path.splitext(text)[1] or not text:
+        return Path(text)
+    path = folder(kind) / f"{text}{_SUFFIXES[kind]}"
+    if not path.is_file():
+        known = names(kind)
+        raise BadInput(
+            "cyclesim",
+            None,
+            f"no shipped {_NOUNS[kind]} has this name: give one of {', '.join(known)}, or a path with a suffix "
+            f"{suggestion(text, known)}",
+        )
+    return path

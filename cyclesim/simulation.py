@@ -1,0 +1,411 @@
+"""Runs a network on a machine, layer by layer and chunk by chunk.
+
+Layers stream through in stretches of array cycles that are generated independently of each other, in threads (the
+kernels release the GIL). What happens to a chunk beyond counting its requests is the business of a `ChunkEncoder`,
+such as the trace writer's; memory is a few chunks a thread, whatever the layer's size.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cyclesim.demand import Demand, demand
+from cyclesim.errors import BadInput, CyclesimWarning
+from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
+from cyclesim.lowering import gemm_sizes, overlapping_tensors
+from cyclesim.results import ALL_OPERANDS, LayerResult, RunResult
+from cyclesim.schedule import schedule
+from cyclesim.workload import Layer, Network
+
+BUFFER_WORDS = 1 << 18
+"""Addresses that a thread generates at a time: 1 MB of int32, which stays in a core's second-level cache."""
+BUFFERS_PER_TASK = 32
+"""Buffers that one task of an untraced run fills, so that handing out tasks costs nothing."""
+TASKS_AHEAD = 4
+"""Tasks a thread that are handed out before their results are needed."""
+REMEMBERED_CHUNKS = 256
+"""Encoded chunks of a layer that are kept in case their words come again."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Requests of one port group over a stretch of array cycles; first and last cycle are None without requests."""
+
+    words: int = 0
+    peak: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def then(self, later: Tally) -> Tally:
+        """Return the tally of this stretch and a later one."""
+        return Tally(
+            self.words + later.words,
+            max(self.peak, later.peak),
+            later.first if self.first is None else self.first,
+            self.last if later.last is None else later.last,
+        )
+
+    def shifted(self, cycles: int) -> Tally:
+        """Return the same requests, so many cycles later."""
+        if self.first is None or self.last is None:
+            return self
+        return replace(self, first=self.first + cycles, last=self.last + cycles)
+
+
+class ChunkEncoder(Protocol):
+    """Turns a layer's chunks into something to keep; called in several threads at once."""
+
+    repeats: bool
+    """Whether equal addresses have equal encodings wherever they stand, so that one may serve for all."""
+
+    def chunk_cycles(self, demand: Demand) -> int:
+        """Return how many array cycles a chunk has; the layer's last one may have fewer."""
+
+    def encode(self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int) -> bytes:
+        """Return one port group's chunk in the form in which it is kept; `addresses` is (ports, cycles)."""
+
+    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> bytes:
+        """Return the wall cycles of a chunk in the form in which they are kept."""
+
+    def store(self, demand: Demand, first_cycle: int, payloads: dict[str, bytes]) -> None:
+        """Keep an encoded chunk. Called in the order of cycles, in the calling thread."""
+
+
+class _Buffers(threading.local):
+    """Each thread's own buffers: page faults of fresh ones would cost more than filling them."""
+
+    def __init__(self) -> None:
+        self._words: dict[Any, NDArray[np.integer]] = {}
+        self._requests: NDArray[np.int32] = np.empty(0, np.int32)
+
+    def chunk(self, dtype: np.dtype[Any], ports: int, cycles: int) -> NDArray[np.integer]:
+        """Return a (ports, cycles) array."""
+        words = self._words.get(dtype)
+        if words is None or words.size < ports * cycles:
+            words = self._words[dtype] = np.empty(max(ports * cycles, BUFFER_WORDS), dtype)
+        return words[: ports * cycles].reshape(ports, cycles)
+
+    def requests(self, cycles: int) -> NDArray[np.int32]:
+        """Return a (cycles,) array."""
+        if self._requests.size < cycles:
+            self._requests = np.empty(cycles, np.int32)
+        return self._requests[:cycles]
+
+
+_buffers = _Buffers()
+
+
+def _count(plan: Demand, operand: str, first_cycle: int, cycles: int) -> Tally:
+    """Generate a stretch of one port group's demand, a buffer at a time, and count it."""
+    from cyclesim.kernels.demand import tally
+
+    ports = plan.groups[operand].ports
+    at_once = max(1, BUFFER_WORDS // ports)
+    result = Tally()
+    totals = np.empty(4, np.int64)
+    for start in range(first_cycle, first_cycle + cycles, at_once):
+        length = min(at_once, first_cycle + cycles - start)
+        requests = _buffers.requests(length)
+        plan.fill(operand, start, _buffers.chunk(plan.dtype, ports, length), requests)
+        tally(requests, totals)
+        result = result.then(_tally(totals).shifted(start))
+    return result
+
+
+def _tally(totals: NDArray[np.int64]) -> Tally:
+    words, peak, first, last = (int(value) for value in totals)
+    return Tally(words, peak, first, last) if words else Tally()
+
+
+def _count_and_encode(
+    plan: Demand, operand: str, first_cycle: int, cycles: int, chunk_cycles: int, encoder: ChunkEncoder
+) -> tuple[Tally, bytes]:
+    """Generate one chunk of one port group, count it (relative to its first cycle) and encode it."""
+    from cyclesim.kernels.demand import tally
+
+    ports = plan.groups[operand].ports
+    requests = _buffers.requests(cycles)
+    addresses = _buffers.chunk(plan.dtype, ports, cycles)
+    plan.fill(operand, first_cycle, addresses, requests)
+    totals = np.empty(4, np.int64)
+    tally(requests, totals)
+    return _tally(totals), encoder.encode(operand, first_cycle, addresses, chunk_cycles)
+
+
+class _Cancelled(Exception):
+    """The run was interrupted while this task was waiting."""
+
+
+class LayerRunner:
+    """Generates layers with a pool of threads. A context manager: leaving it ends the threads.
+
+    Parameters
+    ----------
+    jobs : int
+        Threads.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="cyclesim")
+        self._stop = threading.Event()
+
+    def __enter__(self) -> LayerRunner:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(
+        self,
+        layer: Layer,
+        hardware: Hardware,
+        advance: Callable[[int], None],
+        encoder: ChunkEncoder | None = None,
+    ) -> LayerResult:
+        """Simulate one layer and return its result; `advance` is told the cycles done since it was last called."""
+        plan = demand(layer, hardware)
+        tallies = {operand: Tally() for operand in plan.groups}
+        chunks = self._counted(plan) if encoder is None else self._encoded(plan, encoder)
+        for cycles, parts in chunks:
+            for operand, part in parts.items():
+                tallies[operand] = tallies[operand].then(part)
+            advance(cycles)
+        return _result(plan, tallies)
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        def task() -> Any:
+            if self._stop.is_set():
+                raise _Cancelled
+            return function(*arguments)
+
+        return self._pool.submit(task)
+
+    def _counted(self, plan: Demand) -> Iterator[tuple[int, dict[str, Tally]]]:
+        """Yield (cycles, tallies) of consecutive stretches."""
+        stretch = max(1, BUFFER_WORDS // max(group.ports for group in plan.groups.values())) * BUFFERS_PER_TASK
+        # A layer that is long enough keeps all threads busy to its end.
+        stretch = max(1, min(stretch, -(-plan.cycles // (2 * self._jobs))))
+        pending: deque[tuple[int, dict[str, Future[Tally]]]] = deque()
+        for first in range(0, plan.cycles, stretch):
+            cycles = min(stretch, plan.cycles - first)
+            pending.append((cycles, {op: self._submit(_count, plan, op, first, cycles) for op in plan.groups}))
+            if len(pending) > TASKS_AHEAD * self._jobs:
+                yield _finished(pending.popleft())
+        while pending:
+            yield _finished(pending.popleft())
+
+    def _encoded(self, plan: Demand, encoder: ChunkEncoder) -> Iterator[tuple[int, dict[str, Tally]]]:
+        """Yield (cycles, tallies) of consecutive chunks, after they were encoded and stored."""
+        chunk_cycles = encoder.chunk_cycles(plan)
+        known: OrderedDict[bytes, Future[tuple[Tally, bytes]]] = OrderedDict()
+        pending: deque[tuple[int, int, dict[str, Future[tuple[Tally, bytes]]], Future[bytes]]] = deque()
+
+        def submit(operand: str, first: int, cycles: int) -> Future[tuple[Tally, bytes]]:
+            key = plan.content_key(operand, first, cycles) if encoder.repeats else None
+            if key is not None and key in known:
+                known.move_to_end(key)
+                return known[key]
+            future = self._submit(_count_and_encode, plan, operand, first, cycles, chunk_cycles, encoder)
+            if key is not None:
+                known[key] = future
+                if len(known) > REMEMBERED_CHUNKS:
+                    known.popitem(last=False)
+            return future
+
+        def store() -> tuple[int, dict[str, Tally]]:
+            first, cycles, futures, walls = pending.popleft()
+            parts = {operand: future.result() for operand, future in futures.items()}
+            payloads = {operand: payload for operand, (_, payload) in parts.items()}
+            encoder.store(plan, first, {**payloads, "cycle": walls.result()})
+            return cycles, {operand: part.shifted(first) for operand, (part, _) in parts.items()}
+
+        for first in range(0, plan.cycles, chunk_cycles):
+            cycles = min(chunk_cycles, plan.cycles - first)
+            futures = {operand: submit(operand, first, cycles) for operand in plan.groups}
+            walls = self._submit(encoder.encode_cycles, first, cycles, chunk_cycles)
+            pending.append((first, cycles, futures, walls))
+            if len(pending) > TASKS_AHEAD * self._jobs:
+                yield store()
+        while pending:
+            yield store()
+
+
+def _finished(stretch: tuple[int, dict[str, Future[Tally]]]) -> tuple[int, dict[str, Tally]]:
+    cycles, futures = stretch
+    return cycles, {operand: future.result() for operand, future in futures.items()}
+
+
+def _result(plan: Demand, tallies: dict[str, Tally]) -> LayerResult:
+    gemm, folds = plan.gemm, plan.plan
+    layer = gemm.layer
+    counts = {operand: tallies.get(operand, Tally()) for operand in ALL_OPERANDS}
+    return LayerResult(
+        name=layer.name,
+        index=layer.index,
+        type=layer.type,
+        groups=gemm.groups,
+        m=gemm.m,
+        k=gemm.k,
+        n=gemm.n,
+        macs=gemm.macs,
+        folds=gemm.groups * folds.folds,
+        array_size=folds.rows * folds.cols,
+        spatial_used=gemm.groups * folds.spatial_rows * folds.spatial_cols,
+        spatial_slots=gemm.groups * folds.folds * folds.rows * folds.cols,
+        compute_cycles=plan.cycles,
+        cold_start_cycles=0,
+        stall_cycles=0,
+        drain_cycles=0,
+        sram_reads={operand: counts[operand].words for operand in ("ifmap", "filter", "psum")},
+        sram_writes={"ofmap": counts["ofmap"].words},
+        sram_peak_words={operand: counts[operand].peak for operand in ALL_OPERANDS},
+        sram_first_cycle={operand: counts[operand].first for operand in ALL_OPERANDS},
+        sram_last_cycle={operand: counts[operand].last for operand in ALL_OPERANDS},
+    )
+
+
+def layer_cycles(layer: Layer, hardware: Hardware) -> int:
+    """Return the array cycles of a layer in closed form."""
+    groups, m, k, n = gemm_sizes(layer)
+    return groups * schedule(m, k, n, hardware).cycles
+
+
+def unsupported(hardware: Hardware) -> tuple[str, str] | None:
+    """Return the key and the message of what this version does not simulate, or None."""
+    if hardware.memory_model == "scalesim":
+        return "MemoryModel", "MemoryModel scalesim is not available in this version: use native"
+    if hardware.interface_bandwidth == "USER":
+        return (
+            "InterfaceBandwidth",
+            "InterfaceBandwidth USER is not available in this version: use CALC, an unlimited DRAM channel",
+        )
+    return None
+
+
+def overlap_warning(layers: Sequence[Layer], hardware: Hardware) -> str | None:
+    """Return one warning if the machine's offsets make tensors of a layer share addresses."""
+    clashes = [(layer.name, pairs) for layer in layers if (pairs := overlapping_tensors(layer, hardware))]
+    if not clashes:
+        return None
+    name, pairs = clashes[0]
+    more = f" and in {len(clashes) - 1} more layers" if len(clashes) > 1 else ""
+    return (
+        f"the offsets let {' and '.join(pairs[0])} share addresses in layer {name}{more}; "
+        "counts stay right, but traces show them as the same words"
+    )
+
+
+def compile_kernels(announce: Callable[[str], None] | None = None) -> None:
+    """Load or compile the kernels, before threads need them; say so if that takes longer than a second."""
+    timer = None
+    if announce is not None:
+        timer = threading.Timer(1.0, announce, ["compiling kernels (once; they are kept on disk)"])
+        timer.daemon = True
+        timer.start()
+    try:
+        from cyclesim.kernels.warm_up import warm_up
+
+        warm_up()
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def simulate(
+    network: Network,
+    hardware: Hardware,
+    *,
+    traces: str | os.PathLike[str] | None = None,
+    jobs: int | None = None,
+    memory: str | None = None,
+    dataflow: str | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Simulate a network on a machine, cycle by cycle.
+
+    Parameters
+    ----------
+    network : Network
+    hardware : Hardware
+    traces : path, optional
+        HDF5 file to write all traces to; it appears under this name when it is complete.
+    jobs : int, optional
+        Threads; the number of cores by default. Results do not depend on it.
+    memory, dataflow : str, optional
+        In place of the machine's own.
+    progress : callable, optional
+        Called with (array cycles done, all array cycles) now and then.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    BadInput
+        If an option is not one of those allowed, the network is empty, or this version does not simulate the machine.
+    """
+    if memory is not None:
+        hardware = replace(hardware, memory_model=_one_of("memory", memory, MEMORY_MODELS))
+    if dataflow is not None:
+        try:
+            hardware = replace(hardware, dataflow=_one_of("dataflow", dataflow.lower(), DATAFLOWS))
+        except ValueError as error:
+            raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
+    if jobs is not None and jobs < 1:
+        raise BadInput("cyclesim", None, f"jobs must be at least 1 (got {jobs})")
+    if not network.layers:
+        raise BadInput("cyclesim", None, f"network {network.name} has no layers")
+    refused = unsupported(hardware)
+    if refused is not None:
+        raise BadInput("cyclesim", None, refused[1])
+    problem = overlap_warning(network.layers, hardware)
+    if problem:
+        warnings.warn(problem, CyclesimWarning, stacklevel=2)
+
+    total = sum(layer_cycles(layer, hardware) for layer in network.layers)
+    done = 0
+
+    def advance(cycles: int) -> None:
+        nonlocal done
+        done += cycles
+        if progress is not None:
+            progress(done, total)
+
+    compile_kernels()
+    with LayerRunner(jobs or available_cores()) as runner:
+        if traces is None:
+            layers = tuple(runner.run(layer, hardware, advance) for layer in network.layers)
+        else:
+            from cyclesim.traces import TraceFile
+
+            with TraceFile(traces, hardware) as file:
+                layers = tuple(runner.run(layer, hardware, advance, file.layer(layer)) for layer in network.layers)
+    return RunResult(network.name, hardware, "simulate", layers)
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _one_of(name: str, value: str, allowed: Sequence[Any]) -> Any:
+    from cyclesim.errors import suggestion
+
+    if value not in allowed:
+        raise BadInput("cyclesim", None, f"{name} must be one of {', '.join(allowed)} {suggestion(value, allowed)}")
+    return value

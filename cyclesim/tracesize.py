@@ -1,0 +1,36 @@
+"""How many bytes a layer's traces take, before anything is generated."""
+
+from __future__ import annotations
+
+from cyclesim.hardware import Hardware
+from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass, tensor_words
+from cyclesim.schedule import schedule, sram_words
+from cyclesim.workload import Layer
+
+HDF5_LEAST_RATIO = 8
+"""Traces of the shipped networks shrink 15 to 130 times (traces/README.md); half the worst is counted on."""
+
+
+def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
+    """Return an estimate of the bytes of a layer's SRAM traces, on the high side.
+
+    Parameters
+    ----------
+    layer : Layer
+    hardware : Hardware
+    form : {"hdf5", "csv"}
+    """
+    groups, m, k, n = gemm_sizes(layer)
+    plan = schedule(m, k, n, hardware)
+    cycles = groups * plan.cycles
+    reads_psums = plan.stationary and plan.row_folds > 1
+    ports = plan.rows + plan.cols * (3 if reads_psums else 2)
+    words = sram_words(plan, groups, ifmap_requests_per_pass(layer))
+    requests = words.ifmap + words.filter + words.psum + words.ofmap
+    bases = (hardware.ifmap_offset_words, hardware.filter_offset_words, hardware.ofmap_offset_words)
+    highest = max(base + size for base, size in zip(bases, tensor_words(layer), strict=True))
+    if form == "csv":
+        files = 4 if reads_psums else 3
+        idle_cells = cycles * ports - requests
+        return requests * (len(str(highest)) + 1) + idle_cells * len("-1,") + files * cycles * (len(str(cycles)) + 1)
+    return (cycles * ports * (4 if highest < 2**31 else 8) + 8 * cycles) // HDF5_LEAST_RATIO

@@ -1,0 +1,1 @@
+"""Laws that hold for every layer and machine, checked on random ones."""

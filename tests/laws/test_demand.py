@@ -1,0 +1,169 @@
+"""Is every word that the kernels ask for the word that the array needs, on the port and in the cycle?
+
+The judge is the array that moves values from register to register (`tests.reference.pe_array`) and the address
+maps written as loops (`tests.reference.addresses`). Neither knows a formula that the code under test uses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cyclesim.demand import demand
+from cyclesim.lowering import gemm_sizes
+from cyclesim.workload import ConvShape, GemmShape, Layer
+from tests.laws.strategies import EVERY_VARIANT, array_machine, small_layers
+from tests.laws.traces import expected_traces, generate, layer_addresses, run_naive_array
+
+every_variant = pytest.mark.parametrize(("variant", "trimmed"), EVERY_VARIANT)
+sizes = st.integers(1, 8)
+
+
+def gemm(m: int, k: int, n: int, groups: int = 1) -> Layer:
+    """Return a matrix product as a layer."""
+    return Layer("gemm", 0, "gemm", GemmShape(m=m, n=n, k=k, groups=groups))
+
+
+def conv(*shape: int, batch: int = 1, **more: int | bool) -> Layer:
+    """Return a convolution as a layer."""
+    return Layer("conv", 0, "conv", ConvShape(*shape, **more), batch)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------ against the PE array
+
+
+@every_variant
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sizes, cols=sizes)
+@example(layer=gemm(1, 1, 1), rows=1, cols=1)
+@example(layer=gemm(1, 1, 1), rows=8, cols=8)
+@example(layer=gemm(3, 5, 4), rows=1, cols=1)
+@example(layer=gemm(5, 9, 7), rows=1, cols=4)
+@example(layer=gemm(7, 9, 5), rows=4, cols=1)
+@example(layer=gemm(1, 17, 9), rows=8, cols=2)  # T < R for ws
+@example(layer=gemm(17, 1, 9), rows=8, cols=2)  # T < R for os
+@example(layer=gemm(9, 17, 1), rows=8, cols=2)  # T < R for is
+@example(layer=gemm(9, 9, 9), rows=8, cols=8)  # ragged: one row and one column used in the last folds
+@example(layer=gemm(8, 8, 8, groups=3), rows=4, cols=4)
+@example(layer=conv(2, 2, 1, 1, 1, 1, 1, 1, 3, 3), rows=3, cols=2)  # windows in nothing but padding
+@example(layer=conv(3, 5, 1, 2, 2, 3, 3, 4, ceil_output=True), rows=3, cols=2)  # a window beyond the edge
+def test_ports_carry_what_the_array_takes(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int
+) -> None:
+    hardware = array_machine(variant, trimmed, rows, cols, offsets=(0, 5000, 100_000))
+    plan = demand(layer, hardware)
+    words = layer_addresses(layer, hardware)
+    naive = run_naive_array(hardware, words)
+    assert gemm_sizes(layer) == (words.groups, words.m, words.k, words.n)
+    assert plan.plan.cycles == naive.cycles
+    assert plan.cycles == naive.cycles * words.groups
+
+    traces, requests = generate(plan)
+    expected = expected_traces(hardware, words, naive)
+    if "psum" not in traces:
+        assert (expected.pop("psum") == -1).all()
+    assert traces.keys() == expected.keys()
+    for operand, trace in traces.items():
+        np.testing.assert_array_equal(trace, expected[operand], err_msg=operand)
+        np.testing.assert_array_equal(
+            requests[operand], (expected[operand] >= 0).sum(axis=0), err_msg=operand
+        )
+
+
+# ------------------------------------------------------------------------------------------ chunks and widths
+
+
+@every_variant
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sizes, cols=sizes, data=st.data())
+def test_chunks_are_parts_of_the_whole(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int, data: st.DataObject
+) -> None:
+    plan = demand(layer, array_machine(variant, trimmed, rows, cols))
+    whole, requests = generate(plan)
+    group_ends = st.integers(0, plan.gemm.groups).map(lambda group: group * plan.plan.cycles)
+    cut = st.integers(0, plan.cycles) | group_ends
+    chunked, chunked_requests = generate(plan, cuts=data.draw(st.lists(cut, max_size=12)))
+    for operand in whole:
+        np.testing.assert_array_equal(chunked[operand], whole[operand], err_msg=operand)
+        np.testing.assert_array_equal(chunked_requests[operand], requests[operand], err_msg=operand)
+
+
+@pytest.mark.parametrize(
+    ("variant", "trimmed"), [("os", True), ("osbus-pipe", False), ("ws-pipe", False), ("is", True)]
+)
+def test_single_cycles_are_parts_of_the_whole(variant: str, trimmed: bool) -> None:
+    plan = demand(conv(3, 3, 2, 2, 3, 6, 1, 1, 1, 1, groups=3), array_machine(variant, trimmed, 3, 2))
+    whole, requests = generate(plan)
+    chunked, chunked_requests = generate(plan, cuts=range(plan.cycles))
+    for operand in whole:
+        np.testing.assert_array_equal(chunked[operand], whole[operand], err_msg=operand)
+        np.testing.assert_array_equal(chunked_requests[operand], requests[operand], err_msg=operand)
+
+
+@every_variant
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sizes, cols=sizes, shift=st.integers(2**31, 2**62))
+def test_wide_addresses_are_narrow_ones_shifted(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int, shift: int
+) -> None:
+    narrow = demand(layer, array_machine(variant, trimmed, rows, cols))
+    offsets = (shift, shift + 500, shift + 1000)
+    wide = demand(layer, array_machine(variant, trimmed, rows, cols, offsets=offsets))
+    assert (narrow.dtype.name, wide.dtype.name) == ("int32", "int64")
+    traces, requests = generate(narrow)
+    wide_traces, wide_requests = generate(wide)
+    for operand, trace in traces.items():
+        shifted = np.where(trace < 0, -1, trace.astype(np.int64) + shift)
+        np.testing.assert_array_equal(wide_traces[operand], shifted, err_msg=operand)
+        np.testing.assert_array_equal(wide_requests[operand], requests[operand], err_msg=operand)
+
+
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_the_last_narrow_address_is_the_largest_int32(dataflow: str, beyond: int) -> None:
+    layer = conv(3, 3, 3, 3, 2, 2, 1, 1, 2, 2)
+    first = 2**31 - 3 * 3 * 2 + beyond  # the ifmap's last word is 2**31 - 1 + beyond
+    plain, high = (
+        demand(layer, array_machine(dataflow, False, 3, 2, offsets=(offset, 500, 1000)))
+        for offset in (0, first)
+    )
+    assert high.dtype.name == ("int64" if beyond else "int32")
+    expected, trace = (generate(plan)[0]["ifmap"] for plan in (plain, high))
+    np.testing.assert_array_equal(trace, np.where(expected < 0, -1, expected.astype(np.int64) + first))
+
+
+@pytest.mark.parametrize("height", [2**15 - 4, 2**15 - 3, 2**15, 2**16 + 1])
+@pytest.mark.parametrize("sideways", [False, True])
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+def test_padding_is_found_on_large_ifmaps(height: int, sideways: bool, dataflow: str) -> None:
+    stride = height // 4
+    sizes = [height, 2, 2, 1, 1, 1, stride, 1, 2, 1]
+    if sideways:
+        for i in range(0, 10, 2):
+            sizes[i], sizes[i + 1] = sizes[i + 1], sizes[i]
+    layer = conv(*sizes)
+    hardware = array_machine(dataflow, False, 3, 2, offsets=(0, 500_000, 1_000_000))
+    words = layer_addresses(layer, hardware)
+    expected = expected_traces(hardware, words, run_naive_array(hardware, words))
+    traces, _ = generate(demand(layer, hardware))
+    np.testing.assert_array_equal(traces["ifmap"], expected["ifmap"])
+
+
+@every_variant
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sizes, cols=sizes, cycles=st.integers(1, 40))
+def test_stretches_with_equal_keys_carry_equal_words(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int, cycles: int
+) -> None:
+    plan = demand(layer, array_machine(variant, trimmed, rows, cols))
+    traces, _ = generate(plan)
+    seen: dict[bytes, np.ndarray] = {}
+    for operand, trace in traces.items():
+        for start in range(0, plan.cycles - cycles + 1, max(1, cycles // 2)):
+            key = plan.content_key(operand, start, cycles)
+            if key is not None:
+                chunk = trace[:, start : start + cycles]
+                np.testing.assert_array_equal(seen.setdefault(key, chunk), chunk, err_msg=operand)

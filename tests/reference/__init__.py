@@ -1,0 +1,1 @@
+"""Naive twins of the fast code: plain Python, obviously right, importing nothing of cyclesim."""
