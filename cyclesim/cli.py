@@ -133,5 +133,6 @@ def _validate(options: argparse.Namespace) -> int:
 
     for name in options.suites:
         if name not in SUITES:
-            raise BadInput("cyclesim", None, f"validate: SUITE must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}")
+            message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
+            raise BadInput("cyclesim", None, message)
     return DONE if run_suites(options.suites or list(SUITES), options.quick, options.seed, print) else FAILED

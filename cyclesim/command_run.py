@@ -124,7 +124,8 @@ def _layer_indices(text: str, network: Network) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
         if not match:
-            raise BadInput("cyclesim", None, f"--layers: must be 0-based numbers and ranges such as 0,2-4 (got '{text}')")
+            message = f"--layers: must be 0-based numbers and ranges such as 0,2-4 (got '{text}')"
+            raise BadInput("cyclesim", None, message)
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise BadInput("cyclesim", None, f"--layers: a range must not run backwards (got '{part.strip()}')")
@@ -178,9 +179,10 @@ def _simulate(
     results: list[LayerResult] = []
     with _progress(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
         for layer in network.layers:
-            result = runs.finished(layer.index) if options.resume else None
+            place = _trace_place(layer, traces, runs)
+            result = runs.finished(layer.index, place) if options.resume else None
             if result is None:
-                result = _run_layer(runner, layer, hardware, traces, runs, advance)
+                result = _run_layer(runner, layer, hardware, traces, place, advance)
                 runs.finish(result)
             else:
                 advance(result.compute_cycles)
@@ -188,30 +190,36 @@ def _simulate(
     return tuple(results)
 
 
+def _trace_place(layer: Layer, traces: TraceOptions, runs: RunFolder) -> Path | None:
+    """Return where a finished layer's traces lie until the run is complete, None if there are none."""
+    if not traces.any:
+        return None
+    return runs.layer_csv(layer.index) if traces.form == "csv" else runs.layer_file(layer.index)
+
+
 def _run_layer(
     runner: LayerRunner,
     layer: Layer,
     hardware: Hardware,
     traces: TraceOptions,
-    runs: RunFolder,
+    place: Path | None,
     advance: Callable[[int], None],
 ) -> LayerResult:
     """Simulate one layer and put its traces in place."""
     from cyclesim.files import replacing
 
-    if not traces.any:
+    if place is None:
         return runner.run(layer, hardware, advance)
     if traces.form == "csv":
         from cyclesim.csvtraces import CsvLayerTrace
 
-        with replacing(runs.layer_csv(layer.index)) as temporary:
-            with CsvLayerTrace(temporary, traces.sram, traces.dram) as text:
-                return runner.run(layer, hardware, advance, text)
+        with replacing(place) as temporary, CsvLayerTrace(temporary, traces.sram, traces.dram) as text:
+            return runner.run(layer, hardware, advance, text)
     import h5py
 
-    from cyclesim.traces import LayerTrace, layer_path, write_header
+    from cyclesim.traces import LIBRARY_VERSIONS, LayerTrace, layer_path, write_header
 
-    with replacing(runs.layer_file(layer.index)) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(place) as temporary, h5py.File(temporary, "w", libver=LIBRARY_VERSIONS) as file:
         write_header(file, hardware)
         trace = LayerTrace(lambda: file.create_group(layer_path(layer.index)), hardware, traces.sram, traces.dram)
         return runner.run(layer, hardware, advance, trace)

@@ -5,6 +5,7 @@ One line a cycle: the wall cycle, then the address on each port, -1 where it is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -56,25 +57,27 @@ class CsvLayerTrace:
         """Return how many array cycles are formatted at a time."""
         return min(demand.cycles, max(1, CHUNK_WORDS // max(group.ports for group in demand.groups.values())))
 
-    def encode(self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int) -> bytes:
+    def encode(
+        self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int
+    ) -> list[bytes]:
         """Return the lines of a chunk."""
         from cyclesim.kernels.text import LONGEST_INT, format_rows
 
         if not self._sram:
-            return b""
+            return []
         ports, cycles = addresses.shape
         out = np.empty((ports + 1) * cycles * (LONGEST_INT + 1), np.uint8)
-        return out[: format_rows(first_cycle, addresses, out)].tobytes()
+        return [out[: format_rows(first_cycle, addresses, out)].tobytes()]
 
-    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> bytes:
+    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> list[bytes]:
         """Return nothing: the wall cycle is the first column of every trace."""
-        return b""
+        return []
 
-    def store(self, demand: Demand, first_cycle: int, payloads: dict[str, bytes]) -> None:
+    def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Append a chunk to the layer's files."""
         if not self._sram:
             return
         for operand in demand.groups:
             if operand not in self._files:
                 self._files[operand] = open(self._folder / file_name(operand, "SRAM"), "wb")  # noqa: SIM115
-            self._files[operand].write(payloads[operand])
+            self._files[operand].writelines(payloads[operand])

@@ -71,6 +71,29 @@ class Demand:
         group = self.groups[operand]
         kernels.fill(group.stream, group.folds, self.plan.cycles, first_cycle, out, requests)
 
+    def count(
+        self,
+        operand: str,
+        first_cycle: int,
+        cycles: int,
+        words: NDArray[np.integer],
+        requests: NDArray[np.int32],
+        totals: NDArray[np.int64],
+    ) -> None:
+        """Generate a stretch in buffers of the caller's and fill `totals` (4,): words, peak, first, last cycle.
+
+        `words` has the demand's dtype and room for one cycle of the port group at least, `requests` for as many
+        cycles as `words`. Releases the GIL.
+        """
+        from cyclesim.kernels import demand as kernels
+
+        assert first_cycle + cycles <= self.cycles, "the stretch reaches beyond the layer"
+        group = self.groups[operand]
+        at_once = min(len(words) // group.ports, len(requests))
+        kernels.count(
+            group.stream, group.folds, self.plan.cycles, first_cycle, cycles, at_once, words, requests, totals
+        )
+
     def content_key(self, operand: str, first_cycle: int, cycles: int) -> bytes | None:
         """Return a key that is equal for two stretches of a port group only if they carry the same words.
 
@@ -84,9 +107,8 @@ class Demand:
             return None
         ports = self.groups[operand]
         table = kernels.folds_in_flight(ports.stream, ports.folds, within, cycles)
-        carrying = table[:, table[3] > 0]
         tensor = "ofmap" if operand == "psum" else operand
-        return tensor.encode() + np.append([group, cycles], carrying).astype(np.int64).tobytes()
+        return f"{tensor} {group} {cycles} ".encode() + bytes(table.tobytes())
 
 
 def demand(layer: Layer, hardware: Hardware) -> Demand:
@@ -224,7 +246,8 @@ class _Builder:
     def _coordinates(self, operand: OperandMap, axis: Axis, order: slice) -> NDArray[np.integer]:
         if operand.bounds is None:
             return np.empty(0, self._dtype)
-        assert axis.coord_y is not None and axis.coord_x is not None, "a padded operand has coordinates"
+        assert axis.coord_y is not None, "a padded operand has coordinates"
+        assert axis.coord_x is not None, "a padded operand has coordinates"
         return self._table(pack(axis.coord_y, axis.coord_x, self._dtype.itemsize * 8)[order])
 
     def _table(self, values: NDArray[np.int64]) -> NDArray[np.integer]:

@@ -20,6 +20,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = temporary_name(path)
     try:
         yield temporary
+        if path.is_dir():  # a folder cannot be replaced in one step
+            shutil.rmtree(path)
         os.replace(temporary, path)
     except BaseException:
         remove(temporary)

@@ -55,7 +55,7 @@ def shipped_tables() -> str:
 
 def dry_run_table(network: Network, hardware: Hardware, trace_format: str) -> str:
     """Return what a run would do: layers, matrix sizes, folds, cycles and the size of all traces."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     total_cycles = total_bytes = 0
     for layer in network.layers:
         groups, m, k, n = gemm_sizes(layer)
@@ -75,7 +75,7 @@ def dry_run_table(network: Network, hardware: Hardware, trace_format: str) -> st
 
 def result_table(run: RunResult) -> str:
     """Return the closing table of a run: cycles, utilization and scratchpad words of each layer."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (layer.name, f"{layer.total_cycles:,}", f"{100 * layer.utilization:.1f} %",
          *(f"{words:,}" for words in (*layer.sram_reads.values(), *layer.sram_writes.values())))
         for layer in run.layers

@@ -1,7 +1,7 @@
 """A layer becomes a matrix product: M, K, N, and one address map per operand.
 
 Every operand's address is a sum: of an entry for its first matrix index, one for its second, the group's offset and
-the operand's base (contract, section 2). For the im2col ifmap the first index is the output pixel and the second
+the operand's base (docs/inputs.md, Addresses). For the im2col ifmap the first index is the output pixel and the second
 the place in the window, so padding too is decided by a sum, of coordinates. The simulator and the analytical model
 share these maps; nothing here knows about arrays or cycles.
 """
@@ -82,7 +82,7 @@ def ifmap_requests_per_pass(layer: Layer) -> int:
 
 
 def _inside(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
-    """Return how many (output, tap) pairs of one direction read inside the ifmap: 0 <= o*stride - pad + t*dil < size."""
+    """Return how many (output, tap) pairs of one direction read inside: 0 <= o * stride - pad + t * dilation < size."""
     total = 0
     for tap in range(taps):
         shift = tap * dilation - pad

@@ -163,9 +163,14 @@ def report_text(columns: list[Column], run: RunResult) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in columns])
     for layer in run.layers:
-        values = (column.value(layer) for column in columns)
-        writer.writerow(["" if value is None else repr(value) if isinstance(value, float) else value for value in values])
+        writer.writerow([_cell(column.value(layer)) for column in columns])
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else value
 
 
 def summary_text(run: RunResult, input_hash: str, wall_seconds: float) -> str:

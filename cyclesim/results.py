@@ -1,6 +1,6 @@
 """What a run or an estimate says about a layer and a network: one frozen type for every engine.
 
-Field names are those of the contract, section 6. Cycles, words and counts are integers; a ratio is formed once, from
+Field names are those of SUMMARY.json (docs/reports.md). Cycles, words and counts are integers; a ratio is formed once, from
 integers, and is a fraction (per cent exist only in CSV reports). None means that the engine does not know a figure;
 it never means zero.
 """
@@ -121,7 +121,7 @@ class LayerResult:
         return self.macs / words if words else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields of the contract under their names, as plain JSON types."""
+        """Return all public fields under their names, as plain JSON types."""
         return {name: _plain(getattr(self, name)) for name in RESULT_FIELDS}
 
     @classmethod

@@ -104,8 +104,10 @@ class RunFolder:
         """Return where a finished layer's CSV traces lie."""
         return self._partial / layer_folder(index)
 
-    def finished(self, index: int) -> LayerResult | None:
-        """Return a layer's result if it was finished before."""
+    def finished(self, index: int, traces: Path | None) -> LayerResult | None:
+        """Return a layer's result if it was finished before and its traces, if any, are still there."""
+        if traces is not None and not traces.exists():
+            return None
         try:
             return LayerResult.from_dict(json.loads(self._result_file(index).read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -139,9 +141,9 @@ class RunFolder:
     def _join(self, run: RunResult) -> None:
         import h5py
 
-        from cyclesim.traces import layer_path, write_header
+        from cyclesim.traces import LIBRARY_VERSIONS, layer_path, write_header
 
-        with replacing(self.folder / TRACES) as temporary, h5py.File(temporary, "w") as file:
+        with replacing(self.folder / TRACES) as temporary, h5py.File(temporary, "w", libver=LIBRARY_VERSIONS) as file:
             write_header(file, run.hardware)
             for layer in run.layers:
                 path = layer_path(layer.index)

@@ -2,7 +2,7 @@
 
 An installed package holds them as `cyclesim/topologies` and `cyclesim/hwconfigs`; in a checkout (and an editable
 installation) they lie one level up. A name without a path separator or suffix is a shipped one, anything else is
-a path (contract, section 3).
+a path.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import os
 import threading
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -73,14 +73,20 @@ class ChunkEncoder(Protocol):
     def chunk_cycles(self, demand: Demand) -> int:
         """Return how many array cycles a chunk has; the layer's last one may have fewer."""
 
-    def encode(self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int) -> bytes:
+    def encode(
+        self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int
+    ) -> Sequence[bytes]:
         """Return one port group's chunk in the form in which it is kept; `addresses` is (ports, cycles)."""
 
-    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> bytes:
+    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> Sequence[bytes]:
         """Return the wall cycles of a chunk in the form in which they are kept."""
 
-    def store(self, demand: Demand, first_cycle: int, payloads: dict[str, bytes]) -> None:
+    def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Keep an encoded chunk. Called in the order of cycles, in the calling thread."""
+
+
+_Chunk = tuple[Tally, Sequence[bytes]]
+"""What is known of one port group's chunk: its requests, and its encoding."""
 
 
 class _Buffers(threading.local):
@@ -90,12 +96,12 @@ class _Buffers(threading.local):
         self._words: dict[Any, NDArray[np.integer]] = {}
         self._requests: NDArray[np.int32] = np.empty(0, np.int32)
 
-    def chunk(self, dtype: np.dtype[Any], ports: int, cycles: int) -> NDArray[np.integer]:
-        """Return a (ports, cycles) array."""
+    def words(self, dtype: np.dtype[Any], count: int) -> NDArray[np.integer]:
+        """Return a (count,) array."""
         words = self._words.get(dtype)
-        if words is None or words.size < ports * cycles:
-            words = self._words[dtype] = np.empty(max(ports * cycles, BUFFER_WORDS), dtype)
-        return words[: ports * cycles].reshape(ports, cycles)
+        if words is None or words.size < count:
+            words = self._words[dtype] = np.empty(max(count, BUFFER_WORDS), dtype)
+        return words[:count]
 
     def requests(self, cycles: int) -> NDArray[np.int32]:
         """Return a (cycles,) array."""
@@ -109,19 +115,12 @@ _buffers = _Buffers()
 
 def _count(plan: Demand, operand: str, first_cycle: int, cycles: int) -> Tally:
     """Generate a stretch of one port group's demand, a buffer at a time, and count it."""
-    from cyclesim.kernels.demand import tally
-
     ports = plan.groups[operand].ports
     at_once = max(1, BUFFER_WORDS // ports)
-    result = Tally()
+    words = _buffers.words(plan.dtype, ports * at_once)
     totals = np.empty(4, np.int64)
-    for start in range(first_cycle, first_cycle + cycles, at_once):
-        length = min(at_once, first_cycle + cycles - start)
-        requests = _buffers.requests(length)
-        plan.fill(operand, start, _buffers.chunk(plan.dtype, ports, length), requests)
-        tally(requests, totals)
-        result = result.then(_tally(totals).shifted(start))
-    return result
+    plan.count(operand, first_cycle, cycles, words, _buffers.requests(at_once), totals)
+    return _tally(totals)
 
 
 def _tally(totals: NDArray[np.int64]) -> Tally:
@@ -131,13 +130,13 @@ def _tally(totals: NDArray[np.int64]) -> Tally:
 
 def _count_and_encode(
     plan: Demand, operand: str, first_cycle: int, cycles: int, chunk_cycles: int, encoder: ChunkEncoder
-) -> tuple[Tally, bytes]:
+) -> _Chunk:
     """Generate one chunk of one port group, count it (relative to its first cycle) and encode it."""
     from cyclesim.kernels.demand import tally
 
     ports = plan.groups[operand].ports
     requests = _buffers.requests(cycles)
-    addresses = _buffers.chunk(plan.dtype, ports, cycles)
+    addresses = _buffers.words(plan.dtype, ports * cycles).reshape(ports, cycles)
     plan.fill(operand, first_cycle, addresses, requests)
     totals = np.empty(4, np.int64)
     tally(requests, totals)
@@ -211,10 +210,10 @@ class LayerRunner:
     def _encoded(self, plan: Demand, encoder: ChunkEncoder) -> Iterator[tuple[int, dict[str, Tally]]]:
         """Yield (cycles, tallies) of consecutive chunks, after they were encoded and stored."""
         chunk_cycles = encoder.chunk_cycles(plan)
-        known: OrderedDict[bytes, Future[tuple[Tally, bytes]]] = OrderedDict()
-        pending: deque[tuple[int, int, dict[str, Future[tuple[Tally, bytes]]], Future[bytes]]] = deque()
+        known: OrderedDict[bytes, Future[_Chunk]] = OrderedDict()
+        pending: deque[tuple[int, int, dict[str, Future[_Chunk]], Future[Sequence[bytes]]]] = deque()
 
-        def submit(operand: str, first: int, cycles: int) -> Future[tuple[Tally, bytes]]:
+        def submit(operand: str, first: int, cycles: int) -> Future[_Chunk]:
             key = plan.content_key(operand, first, cycles) if encoder.repeats else None
             if key is not None and key in known:
                 known.move_to_end(key)

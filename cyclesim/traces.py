@@ -1,16 +1,18 @@
 """The trace file: which word was on which port in which cycle, in HDF5.
 
-The format is the contract's, section 7. Each SRAM dataset is chunked by whole folds and compressed in the threads that
-generate it (byte shuffle and deflate, which every HDF5 has); equal chunks are encoded once. traces/README.md
-has the measurements behind these choices.
+The format is described in traces/README.md. A chunk of an SRAM dataset is one port over many cycles, because that is
+how the demand kernel makes it and where it repeats itself. Chunks hold whole folds, so that equal ones come again and
+are encoded once; they are compressed (byte shuffle and LZF, which every h5py has) in the threads that generate them.
+The measurements behind these choices stand there too.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-import zlib
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -30,34 +32,67 @@ FORMAT = "cyclesim-trace"
 FORMAT_VERSION = 1
 SRAM_OPERANDS = ("ifmap", "filter", "ofmap", "psum")
 DRAM_STREAMS = ("ifmap", "filter", "psum", "ofmap")
-DEFLATE_LEVEL = 1
-CHUNK_WORDS = 1 << 18
-"""Words that a chunk of the widest port group has, about: the unit in which a reader decompresses."""
-EMPTY_CHUNK_CYCLES = 1024
+CHUNK_WORDS = 1 << 22
+"""Words of all ports of a group that are generated at a time, about."""
+LONGEST_CHUNK_CYCLES = 1 << 17
+"""Cycles of one port in a chunk, about: what a reader decompresses at least (512 kB)."""
+FILTERS: dict[str, Any] = {"compression": "lzf", "shuffle": True}
+READER_CACHE_BYTES = 64 << 20
+"""Decompressed chunks of a dataset that a reader keeps: enough for all ports of a wide array."""
+LIBRARY_VERSIONS = ("v108", "v110")
+"""Readable since HDF5 1.10 (2016), whose chunk index is faster to write than the one before."""
+NOT_COMPRESSED = 0b10
+"""HDF5's mask for a chunk on which the second filter, compression, was not used."""
 ADDRESS_LAYOUT = "group-major: the groups of the layer follow each other, array_cycles / groups cycles each"
 
 
 def chunk_cycles(plan: Demand) -> int:
-    """Return the array cycles of a chunk: folds that divide a column fold evenly, where steps are constant.
+    """Return the array cycles of a chunk: if possible a part of a column fold, or column folds, that go in evenly.
 
-    Then the same words come in equal chunks again and again, and are encoded once.
+    Then the same words come in equal chunks again and again.
     """
     widest = max(group.ports for group in plan.groups.values())
-    target = max(1, CHUNK_WORDS // widest)
-    cycles = plan.cycles
+    target = max(1, min(LONGEST_CHUNK_CYCLES, CHUNK_WORDS // widest))
     folds = plan.plan
-    if not folds.trimmed and folds.step < 2 * target:
-        divisors = [count for count in range(1, folds.row_folds + 1) if folds.row_folds % count == 0]
-        per_chunk = min(divisors, key=lambda count: abs(np.log(count * folds.step / target)))
-        size = per_chunk * folds.step
-        if target // 8 <= size <= 8 * target:
-            return min(size, cycles)
-    return min(target, cycles)
+    if not folds.trimmed:
+        parts = [count * folds.step for count in _divisors(folds.row_folds)]
+        wholes = [count * folds.row_folds * folds.step for count in _divisors(folds.col_folds)]
+        cycles = min(parts + wholes, key=lambda size: abs(math.log(size / target)))
+        if target // 4 <= cycles <= 2 * target:
+            return min(cycles, plan.cycles)
+    return min(target, plan.cycles)
 
 
-def deflate(planes: NDArray[np.uint8]) -> bytes:
-    """Return a chunk's shuffled bytes as HDF5's deflate filter stores them."""
-    return zlib.compress(memoryview(planes), DEFLATE_LEVEL)
+def _divisors(number: int) -> list[int]:
+    return [count for count in range(1, number + 1) if number % count == 0]
+
+
+class _Workspace(threading.local):
+    """Each thread's own buffers for encoding."""
+
+    def __init__(self) -> None:
+        self._recent = np.empty(1 << 13, np.int32)
+        self._planes = np.empty(0, np.uint8)
+        self._out = np.empty(0, np.uint8)
+
+    def encode(self, addresses: NDArray[np.integer], rows: int) -> list[bytes]:
+        """Return the stored form of each port's part of a chunk of `rows` cycles; `addresses` is (ports, cycles)."""
+        from cyclesim.kernels.lzf import encode_ports
+
+        ports = len(addresses)
+        size = addresses.itemsize * rows
+        room = ports * (size + size // 32 + 8)
+        if len(self._planes) < size + 8:
+            self._planes = np.empty(size + 8, np.uint8)
+        if len(self._out) < room:
+            self._out = np.empty(room, np.uint8)
+        ends = np.empty(ports, np.int64)
+        encode_ports(addresses, rows, self._planes, self._recent, self._out, ends)
+        starts = [0, *ends[:-1].tolist()]
+        return [self._out[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
+
+
+_workspace = _Workspace()
 
 
 class LayerTrace:
@@ -88,33 +123,32 @@ class LayerTrace:
         """Return how many array cycles a chunk has."""
         return chunk_cycles(demand)
 
-    def encode(self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int) -> bytes:
-        """Return the stored form of one port group's chunk."""
-        if not self._sram:
-            return b""
-        from cyclesim.kernels.planes import transpose_to_planes
+    def encode(
+        self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int
+    ) -> list[bytes]:
+        """Return the stored form of one port group's chunk, port by port."""
+        return _workspace.encode(addresses, chunk_cycles) if self._sram else []
 
-        planes = np.empty(addresses.itemsize * chunk_cycles * len(addresses), np.uint8)
-        transpose_to_planes(addresses, chunk_cycles, planes)
-        return deflate(planes)
-
-    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> bytes:
+    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> list[bytes]:
         """Return the stored form of a chunk of wall cycles: with unlimited DRAM they are the array cycles."""
         if not self._sram:
-            return b""
-        walls = np.full(chunk_cycles, -1, np.int64)
-        walls[:cycles] = np.arange(first_cycle, first_cycle + cycles)
-        return deflate(np.ascontiguousarray(walls.view(np.uint8).reshape(-1, 8).T).ravel())
+            return []
+        walls = np.arange(first_cycle, first_cycle + cycles, dtype=np.int64)
+        return _workspace.encode(walls.reshape(1, -1), chunk_cycles)
 
-    def store(self, demand: Demand, first_cycle: int, payloads: dict[str, bytes]) -> None:
+    def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Write an encoded chunk."""
         if not self._begun:
             self._begin(demand)
-        for name, payload in payloads.items():
+        for name, ports in payloads.items():
             if name in self._datasets:
                 dataset = self._datasets[name]
-                offset = (first_cycle,) if dataset.ndim == 1 else (first_cycle, 0)
-                dataset.id.write_direct_chunk(offset, payload)
+                write = dataset.id.write_direct_chunk
+                raw_size = dataset.dtype.itemsize * dataset.chunks[0]
+                has_ports = dataset.ndim == 2
+                for port, payload in enumerate(ports):
+                    offset = (first_cycle, port) if has_ports else (first_cycle,)
+                    write(offset, payload, NOT_COMPRESSED if len(payload) == raw_size else 0)
 
     def _begin(self, demand: Demand) -> None:
         self._begun = True
@@ -127,16 +161,15 @@ class LayerTrace:
         )  # fmt: skip
         if self._sram:
             rows = chunk_cycles(demand)
-            options: dict[str, Any] = {"compression": "gzip", "compression_opts": DEFLATE_LEVEL, "shuffle": True}
             sram = group.create_group("sram")
             for operand in SRAM_OPERANDS:
                 if operand in demand.groups:
                     ports = demand.groups[operand].ports
                     self._datasets[operand] = sram.create_dataset(
-                        operand, (demand.cycles, ports), demand.dtype, chunks=(rows, ports), fillvalue=-1, **options
+                        operand, (demand.cycles, ports), demand.dtype, chunks=(rows, 1), fillvalue=-1, **FILTERS
                     )
             self._datasets["cycle"] = sram.create_dataset(
-                "cycle", (demand.cycles,), np.int64, chunks=(rows,), **options
+                "cycle", (demand.cycles,), np.int64, chunks=(rows,), **FILTERS
             )
         if self._dram:
             for stream in DRAM_STREAMS:
@@ -171,7 +204,7 @@ class TraceFile:
         self._hardware = hardware
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = h5py.File(self._temporary, "w")
+            self._file = h5py.File(self._temporary, "w", libver=LIBRARY_VERSIONS)
         except OSError as error:
             raise BadInput(str(path), None, f"cannot be written: {error}") from None
         write_header(self._file, hardware)
@@ -208,7 +241,7 @@ class TraceReader:
         import h5py
 
         try:
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(path, "r", rdcc_nbytes=READER_CACHE_BYTES)
         except OSError as error:
             raise BadInput(os.fspath(path), None, f"is not a readable trace file: {error}") from None
         attrs = self._file.attrs

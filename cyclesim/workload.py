@@ -68,7 +68,7 @@ class Layer:
     """One layer of a network.
 
     `index` is its 0-based position in the file and stays when layers are selected. `batch` multiplies M for conv,
-    dw, fc and gemm, and the groups for matmul (contract, section 2).
+    dw, fc and gemm, and the groups for matmul.
     """
 
     name: str

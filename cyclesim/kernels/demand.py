@@ -137,58 +137,61 @@ def _padded(out, changes, time, shift, coord, coord_shift, limit):
 
 @njit(cache=True, nogil=True)
 def folds_in_flight(stream, folds, first_cycle, cycles):
-    """Tabulate the folds that can be on a port in a stretch of cycles of one group.
+    """Tabulate the folds that are on a port in a stretch of cycles of one group.
 
     Returns
     -------
-    table : (5, folds) int64
+    table : (folds, 5) int64
         Start relative to `first_cycle`, span in steps, first entry of the time axis, number of ports, and first entry
         of the space axis. Stretches with equal tables and equal group carry equal words.
     """
     longest = min(folds.rows, folds.spatial_rows) if stream.time_is_fold_rows else stream.steps
     reach = longest + stream.skew * (stream.ports - 1)  # cycles after its start in which a fold can be on a port
     first = max(_newest_fold(folds, first_cycle - reach), 0)
-    count = max(_newest_fold(folds, first_cycle + cycles - 1) - first + 1, 0)
-    table = np.empty((5, count), np.int64)
-    for i in range(count):
-        row_fold = (first + i) % folds.row_folds
-        col_fold = (first + i) // folds.row_folds
+    candidates = max(_newest_fold(folds, first_cycle + cycles - 1) - first + 1, 0)
+    table = np.empty((candidates, 5), np.int64)
+    count = 0
+    for fold in range(first, first + candidates):
+        row_fold = fold % folds.row_folds
+        col_fold = fold // folds.row_folds
         first_row = row_fold * folds.rows
         used_rows = min(folds.rows, folds.spatial_rows - first_row)
         first_col = col_fold * folds.cols
         used_cols = min(folds.cols, folds.spatial_cols - first_col)
-        table[0, i] = fold_start(folds, first + i) - first_cycle
-        if not stream.time_is_fold_rows:
-            table[1, i] = stream.steps
-            table[2, i] = 0
-        else:
-            table[1, i] = used_rows
-            table[2, i] = folds.spatial_rows - first_row - used_rows if stream.bottom_first else first_row
-        table[3, i] = used_rows if stream.space_is_rows else used_cols
-        table[4, i] = first_row if stream.space_is_rows else first_col
-        if stream.skip_first_row_fold and row_fold == 0:
-            table[3, i] = 0
-    return table
+        start = fold_start(folds, fold) - first_cycle
+        width = used_rows if stream.space_is_rows else used_cols
+        span = used_rows if stream.time_is_fold_rows else stream.steps
+        over = start + span + stream.skew * (width - 1) <= 0
+        if over or (stream.skip_first_row_fold and row_fold == 0):
+            continue
+        table[count, 0] = start
+        table[count, 1] = span
+        table[count, 2] = 0
+        if stream.time_is_fold_rows:
+            table[count, 2] = folds.spatial_rows - first_row - used_rows if stream.bottom_first else first_row
+        table[count, 3] = width
+        table[count, 4] = first_row if stream.space_is_rows else first_col
+        count += 1
+    return table[:count]
 
 
 @njit(cache=True, nogil=True)
 def _fill_port(
-    line, requests, padding, port, offset, skew, start, span, index, width, space_first,
-    time, space, padded, time_coord, space_coord, limit,
+    line, requests, padding, port, offset, skew, table, time, space, padded, time_coord, space_coord, limit,
 ):  # fmt: skip
     """Fill one port's cycles, fold by fold, and note where its requests begin and end."""
     cycles = line.size
     done = 0
-    for i in range(start.size):
-        enter = start[i] + skew * port
+    for i in range(table.shape[0]):
+        enter = table[i, 0] + skew * port
         low = max(enter, 0)
-        high = min(enter + span[i], cycles)
-        if port >= width[i] or low >= high:
+        high = min(enter + table[i, 1], cycles)
+        if port >= table[i, 3] or low >= high:
             continue
         _idle(line[done:low])
-        begin = index[i] + low - enter
+        begin = table[i, 2] + low - enter
         end = begin + high - low
-        place = space_first[i] + port
+        place = table[i, 4] + port
         shift = space[place] + offset
         if padded:
             _padded(
@@ -219,7 +222,7 @@ def _fill_group(stream, folds, first_cycle, offset, out, column, cycles, request
     for port in range(stream.ports):
         _fill_port(
             out[port, column : column + cycles], requests, padding, port, offset, stream.skew,
-            table[0], table[1], table[2], table[3], table[4], stream.time_address, stream.space_address,
+            table, stream.time_address, stream.space_address,
             stream.padded, stream.time_coord, stream.space_coord, stream.limit,
         )  # fmt: skip
     running = np.int32(0)
@@ -250,7 +253,7 @@ def fill(stream, folds, cycles_per_group, first_cycle, out, requests):
         Filled with the number of ports that carry a request.
     """
     done = 0
-    ports, cycles = out.shape
+    cycles = out.shape[1]
     padding = np.empty(cycles, np.int32)
     while done < cycles:
         cycle = first_cycle + done
@@ -292,3 +295,42 @@ def tally(requests, totals):
     totals[1] = peak
     totals[2] = first
     totals[3] = last
+
+
+@njit(cache=True, nogil=True)
+def count(stream, folds, cycles_per_group, first_cycle, cycles, at_once, words, requests, totals):
+    """Generate a stretch of one port group's demand, a buffer at a time, and tally it.
+
+    Parameters
+    ----------
+    stream, folds, cycles_per_group
+        As in `fill`.
+    first_cycle, cycles : int
+        The stretch.
+    at_once : int
+        Cycles to generate at a time.
+    words : (at least ports * at_once,) int32 or int64
+        Working space.
+    requests : (at_once,) int32
+        Working space.
+    totals : (4,) int64
+        Filled like `tally`'s, first and last relative to the layer's first cycle.
+    """
+    part = np.empty(4, np.int64)
+    totals[0] = 0
+    totals[1] = 0
+    totals[2] = -1
+    totals[3] = -1
+    done = 0
+    while done < cycles:
+        length = min(at_once, cycles - done)
+        out = words[: stream.ports * length].reshape(stream.ports, length)
+        fill(stream, folds, cycles_per_group, first_cycle + done, out, requests[:length])
+        tally(requests[:length], part)
+        totals[0] += part[0]
+        totals[1] = max(totals[1], part[1])
+        if part[0]:
+            if totals[2] < 0:
+                totals[2] = first_cycle + done + part[2]
+            totals[3] = first_cycle + done + part[3]
+        done += length

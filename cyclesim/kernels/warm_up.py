@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cyclesim.kernels import demand, planes, text
+from cyclesim.kernels import demand, lzf, text
 
 
 def warm_up() -> None:
@@ -15,7 +15,11 @@ def warm_up() -> None:
     requests = np.zeros(1, np.int32)
     out = np.zeros((1, 1), np.int32)
     demand.fill(stream, table, 1, 0, out, requests)
-    demand.tally(requests, np.zeros(4, np.int64))
+    totals = np.zeros(4, np.int64)
+    demand.tally(requests, totals)
+    demand.count(stream, table, 1, 0, 1, 1, np.zeros(1, np.int32), requests, totals)
     demand.folds_in_flight(stream, table, 0, 1)
     text.format_rows(0, out, np.zeros(64, np.uint8))
-    planes.transpose_to_planes(out, 1, np.zeros(4, np.uint8))
+    planes, recent, packed = np.zeros(16, np.uint8), np.zeros(1 << 13, np.int32), np.zeros(64, np.uint8)
+    for words in (out, out.astype(np.int64)):
+        lzf.encode_ports(words, 1, planes, recent, packed, np.zeros(1, np.int64))

@@ -1,6 +1,6 @@
 """Which keys a .cfg has: their sections, the text they take, and SCALE-Sim's keys that have no effect here.
 
-The table of the contract's section 1, once. Parsers take the text of a value and return it checked, or
+The table of docs/inputs.md, once. Parsers take the text of a value and return it checked, or
 raise a `ValueError` that reads on after the name of the key.
 """
 

@@ -347,7 +347,7 @@ def array_machine(
 
 @st.composite
 def small_convolutions(draw: st.DrawFn, kind: str) -> ConvShape:
-    """Return conv, dw and fc shapes with all that convolutions can have, few enough MACs for a PE-by-PE model."""
+    """Return conv, dw and fc shapes with all that convolutions can have, but few MACs."""
     groups = draw(st.integers(1, 3))
     channels = groups * (1 if kind == "dw" else draw(st.integers(1, 3)))
     filters = groups * draw(st.integers(1, 4 if kind == "conv" else 9))

@@ -1,7 +1,7 @@
-"""Is every word that the kernels ask for the word that the array needs, on the port and in the cycle?
+"""Is every word that the kernels ask for the one that the array needs, on its port, in its cycle? In every cell.
 
-The judge is the array that moves values from register to register (`tests.reference.pe_array`) and the address
-maps written as loops (`tests.reference.addresses`). Neither knows a formula that the code under test uses.
+The judges are the array that moves values from register to register (`tests.reference.pe_array`) and the
+address maps written as loops (`tests.reference.addresses`). They share no formula with the code under test.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def conv(*shape: int, batch: int = 1, **more: int | bool) -> Layer:
     return Layer("conv", 0, "conv", ConvShape(*shape, **more), batch)  # type: ignore[arg-type]
 
 
-# ------------------------------------------------------------------------------------------ against the PE array
+# --------------------------------------------------------------------------------- against the PE array
 
 
 @every_variant
@@ -101,6 +101,24 @@ def test_single_cycles_are_parts_of_the_whole(variant: str, trimmed: bool) -> No
     for operand in whole:
         np.testing.assert_array_equal(chunked[operand], whole[operand], err_msg=operand)
         np.testing.assert_array_equal(chunked_requests[operand], requests[operand], err_msg=operand)
+
+
+@every_variant
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sizes, cols=sizes, at_once=st.integers(1, 50), data=st.data())
+def test_counts_are_those_of_the_words(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int, at_once: int, data: st.DataObject
+) -> None:
+    plan = demand(layer, array_machine(variant, trimmed, rows, cols))
+    first, stop = sorted(data.draw(st.tuples(*[st.integers(0, plan.cycles)] * 2)))
+    totals = np.empty(4, np.int64)
+    buffers = np.empty(at_once * 8, plan.dtype), np.empty(at_once, np.int32)
+    for operand, trace in generate(plan)[0].items():
+        per_cycle = (trace[:, first:stop] >= 0).sum(axis=0)
+        busy = first + np.flatnonzero(per_cycle)
+        plan.count(operand, first, stop - first, *buffers, totals)
+        expected = [per_cycle.sum(), per_cycle.max(), busy[0], busy[-1]] if busy.size else [0, 0, -1, -1]
+        assert totals.tolist() == expected, operand
 
 
 @every_variant

@@ -12,7 +12,7 @@ from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
 from cyclesim.workload import Layer
 from tests.reference.addresses import Addresses, addresses
-from tests.reference.pe_array import Element, Trace, run_layer
+from tests.reference.pe_array import Element, Feed, Trace, run_layer
 
 JUNK = -77
 """What buffers hold before a kernel fills them: neither an address nor idle."""
@@ -44,11 +44,11 @@ def layer_addresses(layer: Layer, hardware: Hardware) -> Addresses:
     return addresses(layer, *offsets)
 
 
-def run_naive_array(hardware: Hardware, sizes: Addresses) -> Trace:
-    """Run one group of a layer on the PE-by-PE array, with arbitrary values."""
+def run_naive_array(hardware: Hardware, sizes: Addresses, feed: Feed | None = None) -> Trace:
+    """Run one group of a layer on the PE-by-PE array, with the values of `feed` or arbitrary ones."""
     a = [[1] * sizes.k] * sizes.m
     b = [[1] * sizes.n] * sizes.k
-    return run_layer(hardware.variant, hardware.rows, hardware.cols, a, b, hardware.trim_folds)
+    return run_layer(hardware.variant, hardware.rows, hardware.cols, a, b, hardware.trim_folds, feed)
 
 
 def expected_traces(hardware: Hardware, sizes: Addresses, naive: Trace) -> Traces:
@@ -77,7 +77,6 @@ def _address(sizes: Addresses, group: int, element: Element | None) -> int:
         return -1
     name, i, j = element
     if name == "A":
-        address = sizes.ifmap[group, i, j]
-    else:
-        address = (sizes.filter if name == "B" else sizes.ofmap)[group, i, j]
-    return -1 if address is None else address
+        ifmap_address = sizes.ifmap[group, i, j]
+        return -1 if ifmap_address is None else ifmap_address
+    return (sizes.filter if name == "B" else sizes.ofmap)[group, i, j]

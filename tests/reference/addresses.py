@@ -80,7 +80,8 @@ def positions(ifmap: int, filter_: int, stride: int, pad: int, dilation: int, ce
     return starts
 
 
-def _windows(shape: ConvShape) -> tuple[list[int], list[int]]:
+def windows(shape: ConvShape) -> tuple[list[int], list[int]]:
+    """Return the top rows and left columns of a convolution's windows."""
     tops = positions(
         shape.ifmap_h, shape.filter_h, shape.stride_h, shape.pad_h, shape.dilation_h, shape.ceil_output
     )
@@ -91,7 +92,7 @@ def _windows(shape: ConvShape) -> tuple[list[int], list[int]]:
 
 
 def _conv_ifmap(shape: ConvShape, batch: int) -> dict[Place, int | None]:
-    tops, lefts = _windows(shape)
+    tops, lefts = windows(shape)
     height, width, channels = shape.ifmap_h, shape.ifmap_w, shape.channels
     words: dict[Place, int | None] = {}
     for group in range(shape.groups):
@@ -126,7 +127,7 @@ def _conv_filter(shape: ConvShape) -> dict[Place, int]:
 
 
 def _conv_ofmap(shape: ConvShape, batch: int) -> dict[Place, int]:
-    tops, lefts = _windows(shape)
+    tops, lefts = windows(shape)
     words: dict[Place, int] = {}
     address = 0
     for m in range(batch * len(tops) * len(lefts)):

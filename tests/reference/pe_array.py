@@ -65,8 +65,8 @@ def run_layer(
     """
     assert variant in VARIANTS, f"variant must be one of {', '.join(VARIANTS)} (got {variant!r})"
     assert not trim or variant in TRIMMED, f"only {', '.join(TRIMMED)} can be trimmed (got {variant!r})"
-    assert rows >= 1 and cols >= 1, f"the array needs at least one PE (got {rows} x {cols})"
-    assert a and b and b[0], "matrices must not be empty"
+    assert min(rows, cols) >= 1, f"the array needs at least one PE (got {rows} x {cols})"
+    assert all([a, b, b and b[0]]), "matrices must not be empty"
     assert all(len(row) == len(b) for row in a), "A must be M x K and B K x N with the same K"
     assert all(len(row) == len(b[0]) for row in b), "all rows of B must have the same length"
     if variant.startswith("is"):

@@ -1,0 +1,226 @@
+"""`cyclesim run`: what it writes, says and refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import cyclesim as package
+from cyclesim.demand import demand
+from cyclesim.results import RESULT_FIELDS
+from tests.cli.conftest import CommandLine
+
+SMALL = ("-t", "net.csv", "-c", "machine.cfg")
+REPORTS = ["BANDWIDTH_REPORT.csv", "COMPUTE_REPORT.csv", "DETAILED_ACCESS_REPORT.csv", "STALL_REPORT.csv"]
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((folder / "SUMMARY.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_a_run_writes_reports_and_nothing_else(cyclesim: CommandLine) -> None:
+    said = cyclesim("run", *SMALL, "-p", "deep/er/out")
+    folder = cyclesim.folder / "deep/er/out/tiny"
+    assert said.status == 0
+    assert said.err == ""
+    assert sorted(path.name for path in folder.iterdir()) == [*REPORTS[:3], "STALL_REPORT.csv", "SUMMARY.json"]
+
+
+def test_the_summary_has_every_field_of_every_layer_under_its_name(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL)
+    found = summary(cyclesim.folder / "results/tiny")
+    run = package.simulate(package.load_topology("net.csv"), package.load_hardware("machine.cfg"))
+    assert found["format"] == "cyclesim-summary"
+    assert found["engine"] == "simulate"
+    assert [tuple(layer) for layer in found["layers"]] == [RESULT_FIELDS] * 5
+    assert found["layers"] == [layer.to_dict() for layer in run.layers]
+    assert found["totals"] == run.totals.to_dict()
+    assert found["hardware"]["ArrayHeight"] == 4
+    assert [layer["name"] for layer in found["layers"]] == [
+        "first conv", "depthwise", "product", "scores", "classes",
+    ]  # fmt: skip
+
+
+def test_reports_start_with_the_columns_of_scalesim(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL)
+    with (cyclesim.folder / "results/tiny/COMPUTE_REPORT.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    layers = summary(cyclesim.folder / "results/tiny")["layers"]
+    assert list(rows[0])[:8] == [
+        "LayerID", "Layer", "Total Cycles (incl. prefetch)", "Total Cycles", "Stall Cycles", "Overall Util %",
+        "Mapping Efficiency %", "Compute Util %",
+    ]  # fmt: skip
+    for row, layer in zip(rows, layers, strict=True):
+        assert row["Total Cycles"] == str(layer["compute_cycles"])
+        assert float(row["Overall Util %"]) == pytest.approx(100 * layer["utilization"], rel=1e-15)
+    text = (cyclesim.folder / "results/tiny/DETAILED_ACCESS_REPORT.csv").read_text(encoding="utf-8")
+    assert not any(line.endswith(", ") or ", " in line for line in text.splitlines())
+
+
+def test_traces_hold_the_demand_of_every_layer(cyclesim: CommandLine) -> None:
+    assert cyclesim("run", *SMALL, "-s", "Y").status == 0
+    machine = package.load_hardware("machine.cfg")
+    with h5py.File(cyclesim.folder / "results/tiny/traces.h5") as file:
+        assert file.attrs["format"] == "cyclesim-trace"
+        assert json.loads(file.attrs["hardware"])["ArrayWidth"] == 3
+        for layer in package.load_topology("net.csv").layers:
+            group = file[f"layers/{layer.index:04d}"]
+            plan = demand(layer, machine)
+            assert group.attrs["name"] == layer.name
+            assert set(group["sram"]) == {*plan.groups, "cycle"}
+            assert np.array_equal(group["sram/cycle"], np.arange(plan.cycles))
+            for operand, ports in plan.groups.items():
+                expected = np.empty((ports.ports, plan.cycles), plan.dtype)
+                plan.fill(operand, 0, expected, np.empty(plan.cycles, np.int32))
+                assert np.array_equal(group["sram"][operand][:].T, expected)
+                assert group["sram"][operand].dtype == np.int32
+            assert {stream: len(group[f"dram/{stream}/address"]) for stream in group["dram"]} == dict.fromkeys(
+                ["ifmap", "filter", "psum", "ofmap"], 0
+            )
+
+
+def test_csv_traces_hold_the_same_words_as_hdf5(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL, "--traces", "all")
+    cyclesim("run", *SMALL, "-p", "text", "--traces", "all", "--trace-format", "csv")
+    assert not (cyclesim.folder / "text/tiny/traces.h5").exists()
+    with h5py.File(cyclesim.folder / "results/tiny/traces.h5") as file:
+        for index in range(5):
+            sram = file[f"layers/{index:04d}/sram"]
+            for operand in ("ifmap", "filter", "psum", "ofmap"):
+                path = cyclesim.folder / f"text/tiny/layer{index}/{operand.upper()}_SRAM_TRACE.csv"
+                assert path.exists() == (operand in sram)
+                if operand in sram:
+                    text = np.loadtxt(path, delimiter=",", dtype=np.int64, ndmin=2)
+                    assert np.array_equal(text[:, 0], sram["cycle"])
+                    assert np.array_equal(text[:, 1:], sram[operand])
+
+
+@pytest.mark.parametrize(
+    ("options", "sram", "dram"),
+    [(("-s", "Y"), True, True), (("-s", "N"), False, False), (("--traces", "sram"), True, False),
+     (("--traces", "dram", "-s", "N"), False, True), (("-s", "Y", "--traces", "none"), False, False)],
+)  # fmt: skip
+def test_trace_options_choose_what_is_written(
+    cyclesim: CommandLine, options: tuple[str, ...], sram: bool, dram: bool
+) -> None:
+    assert cyclesim("run", *SMALL, *options).status == 0
+    path = cyclesim.folder / "results/tiny/traces.h5"
+    assert path.exists() == (sram or dram)
+    if path.exists():
+        with h5py.File(path) as file:
+            assert set(file["layers/0000"]) == {name for name, on in (("sram", sram), ("dram", dram)) if on}
+
+
+def test_results_do_not_depend_on_jobs_or_traces(cyclesim: CommandLine) -> None:
+    found = []
+    for options in (("--jobs", "1"), ("--jobs", "3"), ("--jobs", "2", "-s", "Y")):
+        cyclesim("run", *SMALL, *options)
+        found.append(summary(cyclesim.folder / "results/tiny")["layers"])
+    assert found[0] == found[1] == found[2]
+
+
+def test_selected_layers_keep_their_index(cyclesim: CommandLine) -> None:
+    assert cyclesim("run", *SMALL, "--layers", "1,3-4", "--traces", "sram", "--trace-format", "csv").status == 0
+    folder = cyclesim.folder / "results/tiny"
+    assert [layer["index"] for layer in summary(folder)["layers"]] == [1, 3, 4]
+    assert sorted(path.name for path in folder.glob("layer*")) == ["layer1", "layer3", "layer4"]
+
+
+def test_a_later_run_leaves_no_traces_of_an_earlier_one(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL, "-s", "Y")
+    cyclesim("run", *SMALL, "-s", "Y", "--trace-format", "csv")
+    assert not (cyclesim.folder / "results/tiny/traces.h5").exists()
+    cyclesim("run", *SMALL)
+    assert not list((cyclesim.folder / "results/tiny").glob("layer*"))
+
+
+def test_dry_run_prints_sizes_and_writes_nothing(cyclesim: CommandLine) -> None:
+    said = cyclesim("run", *SMALL, "--dry-run")
+    run = package.simulate(package.load_topology("net.csv"), package.load_hardware("machine.cfg"))
+    assert said.status == 0
+    assert "first conv" in said.out
+    assert f"{run.totals.total_cycles:,}" in said.out
+    assert not (cyclesim.folder / "results").exists()
+
+
+def test_quiet_prints_nothing(cyclesim: CommandLine) -> None:
+    said = cyclesim("run", *SMALL, "-q")
+    assert (said.status, said.out, said.err) == (0, "", "")
+
+
+def test_run_alone_is_alexnet_on_the_default_machine(cyclesim: CommandLine) -> None:
+    assert cyclesim("run", "--layers", "0").status == 0
+    found = summary(cyclesim.folder / "results/default")
+    assert found["network"] == "alexnet"
+    assert found["hardware"]["ArrayHeight"] == 32
+
+
+def test_command_line_options_win_over_the_file(cyclesim: CommandLine) -> None:
+    assert cyclesim("run", *SMALL, "--dataflow", "OS").status == 0
+    assert summary(cyclesim.folder / "results/tiny")["hardware"]["Dataflow"] == "os"
+
+
+def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
+    machine = cyclesim.folder / "machine.cfg"
+    machine.write_text(
+        machine.read_text(encoding="utf-8").replace("Dataflow = ws", "Dataflow = ws\nFilterOffset = 100"),
+        encoding="utf-8",
+    )
+    said = cyclesim("run", *SMALL, "-q")
+    assert said.status == 0
+    assert said.err.startswith("warning: ")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "-t", "alexnt"), "cyclesim: -t: "),
+        (("run", "-c", "eyeris"), "did you mean 'eyeriss'?"),
+        (("run", "-t", "missing.csv"), "missing.csv: "),
+        (("run", *SMALL, "--layers", "5"), "cyclesim: --layers: net has layers 0 to 4 (got '5')"),
+        (("run", *SMALL, "--layers", "3-1"), "cyclesim: --layers: "),
+        (("run", *SMALL, "--layers", "a"), "cyclesim: --layers: "),
+        (("run", *SMALL, "--jobs", "0"), "cyclesim: --jobs: "),
+        (("run", *SMALL, "--dataflow", "wss"), "did you mean 'ws'?"),
+        (("run", *SMALL, "--memory", "scalesim"), "cyclesim: --memory: "),
+        (("run", *SMALL, "--resume"), "cyclesim: --resume: "),
+        (("run", *SMALL, "-p", "net.csv"), "cyclesim: -p: "),
+        (("run", *SMALL, "--unknown"), "cyclesim: unknown arguments: --unknown"),
+        (("rum",), "did you mean 'run'?"),
+        (("validate", "schedul"), "did you mean 'schedule'?"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_and_nothing_written(
+    cyclesim: CommandLine, words: tuple[str, ...], message: str
+) -> None:
+    before = sorted(cyclesim.folder.rglob("*"))
+    said = cyclesim(*words)
+    assert said.status == 2
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert sorted(cyclesim.folder.rglob("*")) == before
+
+
+def test_a_limited_dram_channel_is_refused_at_its_line(cyclesim: CommandLine) -> None:
+    machine = cyclesim.folder / "machine.cfg"
+    text = machine.read_text(encoding="utf-8").replace("= CALC", "= USER\n[cyclesim]\nDramBandwidth = 4")
+    machine.write_text(text, encoding="utf-8")
+    said = cyclesim("run", *SMALL)
+    assert said.status == 2
+    assert said.err.startswith("machine.cfg:11: InterfaceBandwidth USER is not available")
+
+
+def test_list_names_what_is_shipped(cyclesim: CommandLine) -> None:
+    said = cyclesim("list")
+    assert said.status == 0
+    assert "mobilenet_v2" in said.out
+    assert "tpu_v3_core" in said.out

@@ -1,0 +1,140 @@
+"""Interrupted and failed runs: what stays, what --resume does with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from cyclesim.simulation import LayerRunner
+from cyclesim.workload import Layer
+from tests.cli.conftest import CommandLine
+
+SMALL = ("-t", "net.csv", "-c", "machine.cfg")
+
+
+def fail_at(layer_index: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the runner raise in the middle of one layer: after its chunks were stored, before it is finished."""
+    real: Callable[..., Any] = LayerRunner.run
+
+    def run(self: LayerRunner, layer: Layer, *arguments: Any) -> Any:
+        result = real(self, layer, *arguments)
+        if layer.index == layer_index:
+            raise error
+        return result
+
+    monkeypatch.setattr(LayerRunner, "run", run)
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("SUMMARY.json", "traces.h5")
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 1), (MemoryError(), 1)]
+)
+@pytest.mark.parametrize("form", ["hdf5", "csv"])
+def test_a_stopped_run_keeps_finished_layers_only_and_resumes(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, form: str
+) -> None:
+    traces = ("-s", "Y", "--trace-format", form)
+    with monkeypatch.context() as patch:
+        fail_at(2, error, patch)
+        said = cyclesim("run", *SMALL, *traces)
+    folder = cyclesim.folder / "results/tiny"
+    assert said.status == status
+    assert said.err.startswith("cyclesim: ")
+    assert said.err.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == [".partial"]
+    left = sorted(path.name for path in (folder / ".partial").iterdir())
+    layers = ["0000.h5", "0001.h5"] if form == "hdf5" else ["layer0", "layer1"]
+    assert left == sorted(["0000.json", "0001.json", *layers, "run.json"])
+
+    simulated: list[int] = []
+    real: Callable[..., Any] = LayerRunner.run
+    with monkeypatch.context() as patch:
+
+        def run(self: LayerRunner, layer: Layer, *rest: Any) -> Any:
+            simulated.append(layer.index)
+            return real(self, layer, *rest)
+
+        patch.setattr(LayerRunner, "run", run)
+        assert cyclesim("run", *SMALL, *traces, "--resume").status == 0
+    assert simulated == [2, 3, 4]
+    assert cyclesim("run", *SMALL, *traces, "-p", "whole").status == 0
+    assert everything(folder) == everything(cyclesim.folder / "whole/tiny")
+    if form == "hdf5":
+        with h5py.File(folder / "traces.h5") as resumed, h5py.File(cyclesim.folder / "whole/tiny/traces.h5") as whole:
+            names: list[str] = []
+            whole.visit(names.append)
+            for name in names:
+                if isinstance(whole[name], h5py.Dataset):
+                    assert np.array_equal(resumed[name][()], whole[name][()])
+
+
+def test_layers_whose_traces_have_gone_are_run_again(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash while traces are moved to their place leaves results without traces."""
+    traces = ("-s", "Y", "--trace-format", "csv")
+    with monkeypatch.context() as patch:
+        fail_at(3, KeyboardInterrupt(), patch)
+        cyclesim("run", *SMALL, *traces)
+    partial = cyclesim.folder / "results/tiny/.partial"
+    (partial / "layer1").rename(cyclesim.folder / "results/tiny/layer1")
+    assert cyclesim("run", *SMALL, *traces, "--resume").status == 0
+    assert len(list((cyclesim.folder / "results/tiny").glob("layer*/IFMAP_SRAM_TRACE.csv"))) == 5
+
+
+def test_resume_leaves_a_complete_run_alone(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL)
+    summary = cyclesim.folder / "results/tiny/SUMMARY.json"
+    before = summary.stat().st_mtime_ns
+    assert cyclesim("run", *SMALL, "--resume").status == 0
+    assert summary.stat().st_mtime_ns == before
+
+
+def test_resume_refuses_other_inputs(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        fail_at(1, KeyboardInterrupt(), patch)
+        cyclesim("run", *SMALL)
+    said = cyclesim("run", *SMALL, "--resume", "--dataflow", "os")
+    assert said.status == 2
+    assert "other inputs" in said.err
+    said = cyclesim("run", *SMALL, "--resume", "-s", "Y")
+    assert said.status == 2
+
+
+def test_resume_after_another_run_was_completed_is_refused(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL)
+    assert cyclesim("run", *SMALL, "--resume", "--layers", "0").status == 2
+
+
+def test_without_resume_a_run_starts_anew(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        fail_at(1, KeyboardInterrupt(), patch)
+        cyclesim("run", *SMALL)
+    first = cyclesim.folder / "results/tiny/.partial/0000.json"
+    damaged = json.loads(first.read_text(encoding="utf-8"))
+    damaged["compute_cycles"] = 1
+    first.write_text(json.dumps(damaged), encoding="utf-8")
+    assert cyclesim("run", *SMALL).status == 0
+    found = json.loads((cyclesim.folder / "results/tiny/SUMMARY.json").read_text(encoding="utf-8"))
+    assert found["layers"][0]["compute_cycles"] > 1
+
+
+def test_traces_that_do_not_fit_the_disk_are_refused(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 0, 10))
+    said = cyclesim("run", *SMALL, "-s", "Y")
+    assert said.status == 2
+    assert said.err.startswith("cyclesim: --traces: ")
+    assert not (cyclesim.folder / "results").exists()
