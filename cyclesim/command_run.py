@@ -171,10 +171,7 @@ def _check_disk(network: Network, hardware: Hardware, traces: TraceOptions, out:
 def _simulate(
     options: argparse.Namespace, network: Network, hardware: Hardware, traces: TraceOptions, runs: RunFolder
 ) -> tuple[LayerResult, ...]:
-    announce: Callable[[str], None] | None = None
-    if not options.quiet:
-        announce = _announce
-    compile_kernels(announce)
+    compile_kernels(traces.form if traces.any else None, None if options.quiet else _announce)
     total = sum(layer_cycles(layer, hardware) for layer in network.layers)
     results: list[LayerResult] = []
     with _progress(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:

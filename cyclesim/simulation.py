@@ -308,8 +308,11 @@ def overlap_warning(layers: Sequence[Layer], hardware: Hardware) -> str | None:
     )
 
 
-def compile_kernels(announce: Callable[[str], None] | None = None) -> None:
-    """Load or compile the kernels, before threads need them; say so if that takes longer than a second."""
+def compile_kernels(traces: str | None = None, announce: Callable[[str], None] | None = None) -> None:
+    """Load or compile the kernels, before threads need them; say so if that takes longer than a second.
+
+    `traces` is the form of the traces that are written, if any: ``hdf5`` or ``csv``.
+    """
     timer = None
     if announce is not None:
         timer = threading.Timer(1.0, announce, ["compiling kernels (once; they are kept on disk)"])
@@ -318,7 +321,7 @@ def compile_kernels(announce: Callable[[str], None] | None = None) -> None:
     try:
         from cyclesim.kernels.warm_up import warm_up
 
-        warm_up()
+        warm_up(traces)
     finally:
         if timer is not None:
             timer.cancel()
@@ -385,7 +388,7 @@ def simulate(
         if progress is not None:
             progress(done, total)
 
-    compile_kernels()
+    compile_kernels(None if traces is None else "hdf5")
     with LayerRunner(jobs or available_cores()) as runner:
         if traces is None:
             layers = tuple(runner.run(layer, hardware, advance) for layer in network.layers)

@@ -59,6 +59,7 @@ def test_ports_carry_what_the_array_takes(
     assert gemm_sizes(layer) == (words.groups, words.m, words.k, words.n)
     assert plan.plan.cycles == naive.cycles
     assert plan.cycles == naive.cycles * words.groups
+    assert plan.plan.first_stream == next(cycle for cycle, row in enumerate(naive.row_ports) if row[0])
 
     traces, requests = generate(plan)
     expected = expected_traces(hardware, words, naive)
@@ -168,6 +169,26 @@ def test_padding_is_found_on_large_ifmaps(height: int, sideways: bool, dataflow:
     expected = expected_traces(hardware, words, run_naive_array(hardware, words))
     traces, _ = generate(demand(layer, hardware))
     np.testing.assert_array_equal(traces["ifmap"], expected["ifmap"])
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_cycles_beyond_32_bits(trimmed: bool) -> None:
+    size = 4096
+    plan = demand(gemm(size, size, size), array_machine("ws", trimmed, 1, 1, offsets=(0, 2 * 10**7, 4 * 10**7)))
+    fold_cycles = size + 1  # one preload, then a step a cycle
+    assert plan.cycles == size * size * fold_cycles > 2**36
+    cycles = np.arange(plan.cycles - 10 * fold_cycles - 100, plan.cycles)
+    fold, step = np.divmod(cycles, fold_cycles)
+    k, n, m = fold % size, fold // size, step - 1
+    expected = {
+        "ifmap": np.where(m < 0, -1, m * size + k),
+        "filter": np.where(m < 0, 2 * 10**7 + n * size + k, -1),
+        "ofmap": np.where(m < 0, -1, 4 * 10**7 + m * size + n),
+    }
+    for operand, trace in expected.items():
+        out = np.empty((1, cycles.size), plan.dtype)
+        plan.fill(operand, int(cycles[0]), out, np.empty(cycles.size, np.int32))
+        np.testing.assert_array_equal(out[0], trace, err_msg=operand)
 
 
 @every_variant
