@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cyclesim.cli import main
+from cyclesim.simulation import compile_kernels
 
 NETWORK = """Layer,Type,IfmapH,IfmapW,FilterH,FilterW,Channels,Filters,StrideH,StrideW,PadH,PadW,Groups,M,N,K
 first conv,conv,9,8,3,3,4,10,2,1,1,1,1,,,
@@ -51,6 +52,13 @@ class CommandLine:
         status = main(list(words))
         printed = self._capsys.readouterr()
         return Said(status, printed.out, printed.err)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Kernels are compiled once, so that no test sees the line that says so."""
+    compile_kernels("hdf5")
+    compile_kernels("csv")
 
 
 @pytest.fixture
