@@ -12,10 +12,13 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand
 
 CHUNK_WORDS = 1 << 17
 OPERANDS = ("ifmap", "filter", "ofmap", "psum")
+
+_buffers = ThreadBuffers()
 
 
 def file_name(operand: str, side: str) -> str:
@@ -58,15 +61,23 @@ class CsvLayerTrace:
         return min(demand.cycles, max(1, CHUNK_WORDS // max(group.ports for group in demand.groups.values())))
 
     def encode(
-        self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int
+        self,
+        plan: Demand,
+        operand: str,
+        first_cycle: int,
+        cycles: int,
+        chunk_cycles: int,
+        requests: NDArray[np.int32],
     ) -> list[bytes]:
-        """Return the lines of a chunk."""
+        """Generate one port group's chunk and return its lines."""
         from cyclesim.kernels.text import LONGEST_INT, format_rows
 
+        ports = plan.groups[operand].ports
+        addresses = _buffers.get("addresses", plan.dtype, ports * cycles).reshape(ports, cycles)
+        plan.fill(operand, first_cycle, addresses, requests)
         if not self._sram:
             return []
-        ports, cycles = addresses.shape
-        out = np.empty((ports + 1) * cycles * (LONGEST_INT + 1), np.uint8)
+        out = _buffers.get("lines", np.uint8, (ports + 1) * cycles * (LONGEST_INT + 1))
         return [out[: format_rows(first_cycle, addresses, out)].tobytes()]
 
     def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> list[bytes]:

@@ -94,21 +94,17 @@ class Demand:
             group.stream, group.folds, self.plan.cycles, first_cycle, cycles, at_once, words, requests, totals
         )
 
-    def content_key(self, operand: str, first_cycle: int, cycles: int) -> bytes | None:
-        """Return a key that is equal for two stretches of a port group only if they carry the same words.
+    def content_key(self, operand: str, first_cycle: int, cycles: int) -> bytes:
+        """Return a key that is equal for two stretches of a tensor's port groups only if they carry the same words.
 
-        Folds repeat: a weight-stationary array asks for the same ifmap words in every column fold. None if the
-        stretch spans several groups of the layer, which never repeat.
+        Folds repeat: a weight-stationary array asks for the same ifmap words in every column fold.
         """
         from cyclesim.kernels import demand as kernels
 
-        group, within = divmod(first_cycle, self.plan.cycles)
-        if within + cycles > self.plan.cycles:
-            return None
-        ports = self.groups[operand]
-        table = kernels.folds_in_flight(ports.stream, ports.folds, within, cycles)
+        group = self.groups[operand]
+        table = kernels.folds_in_flight(group.stream, group.folds, self.plan.cycles, first_cycle, cycles)
         tensor = "ofmap" if operand == "psum" else operand
-        return f"{tensor} {group} {cycles} ".encode() + bytes(table.tobytes())
+        return f"{tensor} {cycles} ".encode() + bytes(table.tobytes())
 
 
 def demand(layer: Layer, hardware: Hardware) -> Demand:

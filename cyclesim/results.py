@@ -1,8 +1,8 @@
 """What a run or an estimate says about a layer and a network: one frozen type for every engine.
 
-Field names are those of SUMMARY.json (docs/reports.md). Cycles, words and counts are integers; a ratio is formed once, from
-integers, and is a fraction (per cent exist only in CSV reports). None means that the engine does not know a figure;
-it never means zero.
+Field names are those of SUMMARY.json (docs/reports.md). Cycles, words and counts are integers; a ratio is formed once,
+from integers, and is a fraction (per cent exist only in CSV reports). None means that the engine does not know a
+figure; it never means zero.
 """
 
 from __future__ import annotations

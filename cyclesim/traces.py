@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
@@ -67,32 +67,17 @@ def _divisors(number: int) -> list[int]:
     return [count for count in range(1, number + 1) if number % count == 0]
 
 
-class _Workspace(threading.local):
-    """Each thread's own buffers for encoding."""
-
-    def __init__(self) -> None:
-        self._recent = np.empty(1 << 13, np.int32)
-        self._planes = np.empty(0, np.uint8)
-        self._out = np.empty(0, np.uint8)
-
-    def encode(self, addresses: NDArray[np.integer], rows: int) -> list[bytes]:
-        """Return the stored form of each port's part of a chunk of `rows` cycles; `addresses` is (ports, cycles)."""
-        from cyclesim.kernels.lzf import encode_ports
-
-        ports = len(addresses)
-        size = addresses.itemsize * rows
-        room = ports * (size + size // 32 + 8)
-        if len(self._planes) < size + 8:
-            self._planes = np.empty(size + 8, np.uint8)
-        if len(self._out) < room:
-            self._out = np.empty(room, np.uint8)
-        ends = np.empty(ports, np.int64)
-        encode_ports(addresses, rows, self._planes, self._recent, self._out, ends)
-        starts = [0, *ends[:-1].tolist()]
-        return [self._out[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
+_buffers = ThreadBuffers()
 
 
-_workspace = _Workspace()
+def _encoding_space(itemsize: int, rows: int, ports: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return this thread's planes, hash table and output for encoding so many ports."""
+    size = itemsize * rows
+    return (
+        _buffers.get("planes", np.uint8, size + 8),
+        _buffers.get("recent", np.int32, 1 << 13),
+        _buffers.get("encoded", np.uint8, ports * (size + size // 32 + 8)),
+    )
 
 
 class LayerTrace:
@@ -124,17 +109,37 @@ class LayerTrace:
         return chunk_cycles(demand)
 
     def encode(
-        self, operand: str, first_cycle: int, addresses: NDArray[np.integer], chunk_cycles: int
+        self,
+        plan: Demand,
+        operand: str,
+        first_cycle: int,
+        cycles: int,
+        chunk_cycles: int,
+        requests: NDArray[np.int32],
     ) -> list[bytes]:
-        """Return the stored form of one port group's chunk, port by port."""
-        return _workspace.encode(addresses, chunk_cycles) if self._sram else []
+        """Generate one port group's chunk and return its stored form, port by port."""
+        from cyclesim.kernels.encode import encode_ports
+
+        group = plan.groups[operand]
+        planes, recent, out = _encoding_space(plan.dtype.itemsize, chunk_cycles, group.ports)
+        line = _buffers.get("line", plan.dtype, cycles)
+        ends = np.empty(group.ports, np.int64)
+        encode_ports(
+            group.stream, group.folds, plan.plan.cycles, first_cycle, line, chunk_cycles, planes, recent, requests, out,
+            ends,
+        )  # fmt: skip
+        if not self._sram:
+            return []
+        starts = [0, *ends[:-1].tolist()]
+        return [out[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
 
     def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> list[bytes]:
         """Return the stored form of a chunk of wall cycles: with unlimited DRAM they are the array cycles."""
-        if not self._sram:
-            return []
+        from cyclesim.kernels.lzf import encode_line
+
         walls = np.arange(first_cycle, first_cycle + cycles, dtype=np.int64)
-        return _workspace.encode(walls.reshape(1, -1), chunk_cycles)
+        planes, recent, out = _encoding_space(walls.itemsize, chunk_cycles, 1)
+        return [out[: encode_line(walls, chunk_cycles, planes, recent, out)].tobytes()]
 
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Write an encoded chunk."""
@@ -172,10 +177,18 @@ class LayerTrace:
                 "cycle", (demand.cycles,), np.int64, chunks=(rows,), **FILTERS
             )
         if self._dram:
-            for stream in DRAM_STREAMS:
-                words = group.create_group(f"dram/{stream}")
-                words.create_dataset("cycle", (0,), np.int64)
-                words.create_dataset("address", (0,), demand.dtype)
+            self._create_empty(group, demand.dtype)
+
+    def _create_empty(self, group: h5py.Group, address_type: np.dtype[Any]) -> None:
+        """Make the DRAM datasets, by the low-level interface: with eight of them a layer it is worth it."""
+        from h5py import h5d, h5s, h5t
+
+        nothing = h5s.create_simple((0,))
+        types = {b"cycle": h5t.py_create(np.dtype(np.int64)), b"address": h5t.py_create(address_type)}
+        for stream in DRAM_STREAMS:
+            words = group.create_group(f"dram/{stream}").id
+            for name, kind in types.items():
+                h5d.create(words, name, kind, nothing)
 
 
 def write_header(file: h5py.File, hardware: Hardware) -> None:

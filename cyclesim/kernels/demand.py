@@ -136,50 +136,77 @@ def _padded(out, changes, time, shift, coord, coord_shift, limit):
 
 
 @njit(cache=True, nogil=True)
-def folds_in_flight(stream, folds, first_cycle, cycles):
-    """Tabulate the folds that are on a port in a stretch of cycles of one group.
-
-    Returns
-    -------
-    table : (folds, 5) int64
-        Start relative to `first_cycle`, span in steps, first entry of the time axis, number of ports, and first entry
-        of the space axis. Stretches with equal tables and equal group carry equal words.
-    """
+def _candidates(stream, folds, first_cycle, cycles):
+    """Return the first fold of a group that may be on a port in a stretch of the group's cycles, and how many."""
     longest = min(folds.rows, folds.spatial_rows) if stream.time_is_fold_rows else stream.steps
     reach = longest + stream.skew * (stream.ports - 1)  # cycles after its start in which a fold can be on a port
     first = max(_newest_fold(folds, first_cycle - reach), 0)
-    candidates = max(_newest_fold(folds, first_cycle + cycles - 1) - first + 1, 0)
-    table = np.empty((candidates, 5), np.int64)
+    return first, max(_newest_fold(folds, first_cycle + cycles - 1) - first + 1, 0)
+
+
+@njit(cache=True, nogil=True)
+def folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles):
+    """Tabulate the folds that are on a port in a stretch of a layer's cycles, in the order of their starts.
+
+    Returns
+    -------
+    table : (folds, 6) int64
+        Start relative to `first_cycle`, span in steps, first entry of the time axis, number of ports, first entry of
+        the space axis, and the group's address offset. Stretches with equal tables carry equal words.
+    """
+    first_group = first_cycle // cycles_per_group
+    last_group = (first_cycle + cycles - 1) // cycles_per_group
+    room = 0
+    for group in range(first_group, last_group + 1):
+        room += _candidates(stream, folds, first_cycle - group * cycles_per_group, cycles)[1]
+    table = np.empty((room, 6), np.int64)
     count = 0
-    for fold in range(first, first + candidates):
-        row_fold = fold % folds.row_folds
-        col_fold = fold // folds.row_folds
-        first_row = row_fold * folds.rows
-        used_rows = min(folds.rows, folds.spatial_rows - first_row)
-        first_col = col_fold * folds.cols
-        used_cols = min(folds.cols, folds.spatial_cols - first_col)
-        start = fold_start(folds, fold) - first_cycle
-        width = used_rows if stream.space_is_rows else used_cols
-        span = used_rows if stream.time_is_fold_rows else stream.steps
-        over = start + span + stream.skew * (width - 1) <= 0
-        if over or (stream.skip_first_row_fold and row_fold == 0):
-            continue
-        table[count, 0] = start
-        table[count, 1] = span
-        table[count, 2] = 0
-        if stream.time_is_fold_rows:
-            table[count, 2] = folds.spatial_rows - first_row - used_rows if stream.bottom_first else first_row
-        table[count, 3] = width
-        table[count, 4] = first_row if stream.space_is_rows else first_col
-        count += 1
+    for group in range(first_group, last_group + 1):
+        within = first_cycle - group * cycles_per_group
+        first, candidates = _candidates(stream, folds, within, cycles)
+        for fold in range(first, first + candidates):
+            row_fold = fold % folds.row_folds
+            col_fold = fold // folds.row_folds
+            first_row = row_fold * folds.rows
+            used_rows = min(folds.rows, folds.spatial_rows - first_row)
+            first_col = col_fold * folds.cols
+            used_cols = min(folds.cols, folds.spatial_cols - first_col)
+            start = fold_start(folds, fold) - within
+            width = used_rows if stream.space_is_rows else used_cols
+            span = used_rows if stream.time_is_fold_rows else stream.steps
+            over = start + span + stream.skew * (width - 1) <= 0
+            if over or (stream.skip_first_row_fold and row_fold == 0):
+                continue
+            table[count, 0] = start
+            table[count, 1] = span
+            table[count, 2] = 0
+            if stream.time_is_fold_rows:
+                table[count, 2] = folds.spatial_rows - first_row - used_rows if stream.bottom_first else first_row
+            table[count, 3] = width
+            table[count, 4] = first_row if stream.space_is_rows else first_col
+            table[count, 5] = group * stream.group_step
+            count += 1
     return table[:count]
 
 
 @njit(cache=True, nogil=True)
-def _fill_port(
-    line, requests, padding, port, offset, skew, table, time, space, padded, time_coord, space_coord, limit,
-):  # fmt: skip
-    """Fill one port's cycles, fold by fold, and note where its requests begin and end."""
+def fill_port(line, changes, padding, port, table, skew, time, space, padded, time_coord, space_coord, limit):
+    """Fill one port's cycles, fold by fold.
+
+    Parameters
+    ----------
+    line : (cycles,) int32 or int64
+        Filled with addresses or -1.
+    changes : (cycles,) int32
+        Gains 1 where a fold's requests begin, loses 1 behind their end.
+    padding : (cycles,) int32
+        Loses 1 in each cycle in which padding is supplied; not touched if `padded` is 0.
+    port : int
+    table : (folds, 6) int64
+        From `folds_in_flight`.
+    skew, time, space, padded, time_coord, space_coord, limit
+        Those of the `PortStream`, one by one: passing it whole would cost more than the work.
+    """
     cycles = line.size
     done = 0
     for i in range(table.shape[0]):
@@ -192,7 +219,7 @@ def _fill_port(
         begin = table[i, 2] + low - enter
         end = begin + high - low
         place = table[i, 4] + port
-        shift = space[place] + offset
+        shift = space[place] + table[i, 5]
         if padded:
             _padded(
                 line[low:high], padding[low:high], time[begin:end], shift, time_coord[begin:end], space_coord[place],
@@ -200,37 +227,22 @@ def _fill_port(
             )  # fmt: skip
         else:
             _plain(line[low:high], time[begin:end], shift)
-        requests[low] += 1
+        changes[low] += 1
         if high < cycles:
-            requests[high] -= 1
+            changes[high] -= 1
         done = high
     _idle(line[done:])
 
 
 @njit(cache=True, nogil=True)
-def _fill_group(stream, folds, first_cycle, offset, out, column, cycles, requests, padding):
-    """Fill `cycles` columns of `out` from `column` on, all in one group; `first_cycle` counts from its first cycle.
-
-    (`out` comes whole: a part of it would not be contiguous for the compiler, and its loops not vectorised.)
-    """
-    table = folds_in_flight(stream, folds, first_cycle, cycles)
-    for cycle in range(cycles):
-        requests[cycle] = 0
-    if stream.padded:
-        for cycle in range(cycles):
-            padding[cycle] = 0
-    for port in range(stream.ports):
-        _fill_port(
-            out[port, column : column + cycles], requests, padding, port, offset, stream.skew,
-            table, stream.time_address, stream.space_address,
-            stream.padded, stream.time_coord, stream.space_coord, stream.limit,
-        )  # fmt: skip
+def finish_requests(requests, padding, padded):
+    """Turn the changes that `fill_port` noted into requests per cycle, in place."""
     running = np.int32(0)
-    for cycle in range(cycles):
+    for cycle in range(requests.size):
         running += requests[cycle]
         requests[cycle] = running
-    if stream.padded:
-        for cycle in range(cycles):
+    if padded:
+        for cycle in range(requests.size):
             requests[cycle] += padding[cycle]
 
 
@@ -252,19 +264,17 @@ def fill(stream, folds, cycles_per_group, first_cycle, out, requests):
     requests : (cycles,) int32
         Filled with the number of ports that carry a request.
     """
-    done = 0
     cycles = out.shape[1]
-    padding = np.empty(cycles, np.int32)
-    while done < cycles:
-        cycle = first_cycle + done
-        group = cycle // cycles_per_group
-        within = cycle - group * cycles_per_group
-        stop = done + min(cycles - done, cycles_per_group - within)
-        offset = group * stream.group_step
-        _fill_group(
-            stream, folds, within, offset, out, done, stop - done, requests[done:stop], padding[done:stop]
-        )
-        done = stop
+    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
+    padding = np.zeros(cycles if stream.padded else 0, np.int32)
+    for cycle in range(cycles):
+        requests[cycle] = 0
+    for port in range(stream.ports):
+        fill_port(
+            out[port], requests, padding, port, table, stream.skew, stream.time_address, stream.space_address,
+            stream.padded, stream.time_coord, stream.space_coord, stream.limit,
+        )  # fmt: skip
+    finish_requests(requests, padding, stream.padded)
 
 
 @njit(cache=True, nogil=True)

@@ -179,30 +179,25 @@ def split_bytes(addresses, rows, planes):
 
 
 @njit(cache=True, nogil=True)
-def encode_ports(addresses, rows, planes, recent, out, ends):
-    """Encode a chunk of a port group: for each port the bytes of its addresses, split into planes and compressed.
+def encode_line(line, rows, planes, recent, out):
+    """Encode one port's part of a chunk: split its words into byte planes and compress them; return the size.
 
     Parameters
     ----------
-    addresses : (ports, cycles) int32 or int64
+    line : (cycles,) int32 or int64
     rows : int
-        Words of a whole chunk of one port.
+        Words of a whole chunk; those behind `line` are idle.
     planes : (itemsize * rows + 8,) uint8
         Working space.
     recent : (2**13,) int32
         Working space.
-    out : (ports * (itemsize * rows * 33 / 32 + 8),) uint8
-        Filled with the encoded ports, one after the other. A port that would not shrink has its planes as they are.
-    ends : (ports,) int64
-        Filled with the place in `out` behind each port.
+    out : (at least itemsize * rows * 33 / 32 + 8,) uint8
+        Filled with the compressed planes, or with the planes as they are if they would not shrink.
     """
-    size = addresses.itemsize * rows
-    place = 0
-    for port in range(addresses.shape[0]):
-        split_bytes(addresses[port], rows, planes)
-        shrunk = compress(planes, size, recent, out[place:])
-        if shrunk >= size:
-            out[place : place + size] = planes[:size]
-            shrunk = size
-        place += shrunk
-        ends[port] = place
+    size = line.itemsize * rows
+    split_bytes(line, rows, planes)
+    shrunk = compress(planes, size, recent, out)
+    if shrunk < size:
+        return shrunk
+    out[:size] = planes[:size]
+    return size

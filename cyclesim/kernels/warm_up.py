@@ -24,16 +24,18 @@ def warm_up(traces: str | None = None) -> None:
     demand.count(stream, table, 1, 0, 1, 1, np.zeros(1, np.int32), requests, totals)
     if traces is None:
         return
-    demand.fill(stream, table, 1, 0, out, requests)
     demand.tally(requests, totals)
     if traces == "csv":
         from cyclesim.kernels import text
 
+        demand.fill(stream, table, 1, 0, out, requests)
         text.format_rows(0, out, np.zeros(64, np.uint8))
         return
-    from cyclesim.kernels import lzf
+    from cyclesim.kernels import encode, lzf
 
-    demand.folds_in_flight(stream, table, 0, 1)
+    demand.folds_in_flight(stream, table, 1, 0, 1)
     planes, recent, packed = np.zeros(16, np.uint8), np.zeros(1 << 13, np.int32), np.zeros(64, np.uint8)
-    for words in (out, out.astype(np.int64)):
-        lzf.encode_ports(words, 1, planes, recent, packed, np.zeros(1, np.int64))
+    encode.encode_ports(
+        stream, table, 1, 0, np.zeros(1, np.int32), 1, planes, recent, requests, packed, np.zeros(1, np.int64)
+    )
+    lzf.encode_line(np.zeros(1, np.int64), 1, planes, recent, packed)

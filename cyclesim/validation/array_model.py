@@ -124,9 +124,7 @@ def _streamed_columns(plan: Schedule, times: FoldTimes, first_cycle: int, cycles
     elif plan.overlap == "none" and not plan.on_bus:
         last_row = times.used_rows if plan.trimmed else plan.rows
         for c in range(plan.cols):
-            fold, _, drains = _phase(times.stream + plan.steps + last_row - 1 + c, plan.rows, now)
-            if plan.trimmed:
-                drains &= c < times.used_cols[fold]
+            _, _, drains = _phase(times.stream + plan.steps + last_row - 1 + c, plan.rows, now)
             col[c] |= np.where(drains, bits.MOVE, 0).astype(np.uint8)
     return col
 

@@ -103,7 +103,7 @@ class _Run:
     def stretch(self, group: int, first: int, stop: int, begin: int, end: int, chunk_cycles: int) -> None:
         """Run cycles `begin` to `end` - 1 of a group, with the control of folds `first` to `stop` - 1."""
         times = fold_times(self._plan.plan, first, stop)
-        if self._plan.plan.trimmed:
+        if self._plan.plan.trimmed and self._plan.plan.stationary:
             # A trimmed group ends while its last operands still travel through unused columns. They must not meet
             # the next group's stationary words: the valid bits are cleared between groups.
             self._array = ArrayModel(self._plan.plan)

@@ -35,7 +35,7 @@ def conv(*shape: int, batch: int = 1, **more: int | bool) -> Layer:
 
 
 @every_variant
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(layer=small_layers(), rows=sizes, cols=sizes)
 @example(layer=gemm(1, 1, 1), rows=1, cols=1)
 @example(layer=gemm(1, 1, 1), rows=8, cols=8)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cyclesim.kernels.lzf import compress, encode_ports
+from cyclesim.kernels.lzf import compress, encode_line
 from cyclesim.traces import FILTERS, NOT_COMPRESSED
 
 
@@ -89,13 +89,10 @@ def test_h5py_reads_encoded_ports_back(tmp_path: Path, dtype: type[np.signedinte
         for first in range(0, cycles, rows):
             part = np.ascontiguousarray(addresses[:, first : first + rows])
             size = part.itemsize * rows
-            out = np.empty(ports * (size + size // 32 + 8), np.uint8)
-            ends = np.empty(ports, np.int64)
-            encode_ports(part, rows, np.empty(size + 8, np.uint8), np.empty(1 << 13, np.int32), out, ends)
-            start = 0
-            for port, end in enumerate(ends.tolist()):
-                mask = NOT_COMPRESSED if end - start == size else 0
-                dataset.id.write_direct_chunk((first, port), out[start:end].tobytes(), mask)
-                start = end
+            out = np.empty(size + size // 32 + 8, np.uint8)
+            for port in range(ports):
+                end = encode_line(part[port], rows, np.empty(size + 8, np.uint8), np.empty(1 << 13, np.int32), out)
+                mask = NOT_COMPRESSED if end == size else 0
+                dataset.id.write_direct_chunk((first, port), out[:end].tobytes(), mask)
     with h5py.File(tmp_path / "t.h5") as file:
         assert np.array_equal(file["a"][:].T, addresses)
