@@ -101,18 +101,22 @@ def _add_validate(commands: Any) -> None:
     )
     validate.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)} (default: all)")
     validate.add_argument("--quick", action="store_true", help="a sample, in seconds")
-    validate.add_argument("--seed", type=int, default=0, metavar="N", help="of the random cases (default 0)")
+    validate.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="of the random cases (default 0)")
     validate.set_defaults(run=_validate)
 
 
 def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1 (got '{text}')")
-    return value
+    return _whole_number(text, least=1)
+
+
+def _not_negative(text: str) -> int:
+    return _whole_number(text, least=0)
+
+
+def _whole_number(text: str, least: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least} (got '{text}')")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -196,6 +196,7 @@ def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
         (("run", *SMALL, "--unknown"), "cyclesim: unknown arguments: --unknown"),
         (("rum",), "did you mean 'run'?"),
         (("validate", "schedul"), "did you mean 'schedule'?"),
+        (("validate", "schedule", "--seed", "-1"), "cyclesim: --seed: must be a whole number of at least 0 (got '-1')"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2_and_nothing_written(
