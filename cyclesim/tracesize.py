@@ -7,8 +7,10 @@ from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass, tensor_words
 from cyclesim.schedule import schedule, sram_words
 from cyclesim.workload import Layer
 
-HDF5_LEAST_RATIO = 8
-"""Traces of the shipped networks shrink 15 to 130 times (traces/README.md); half the worst is counted on."""
+HDF5_RATIO = 20
+"""Traces of shipped networks shrink 30 to 70 times (traces/README.md); less is counted on."""
+HDF5_LAYER_BYTES = 40_000
+"""What a layer takes without any words."""
 
 
 def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
@@ -33,4 +35,5 @@ def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
         files = 4 if reads_psums else 3
         idle_cells = cycles * ports - requests
         return requests * (len(str(highest)) + 1) + idle_cells * len("-1,") + files * cycles * (len(str(cycles)) + 1)
-    return (cycles * ports * (4 if highest < 2**31 else 8) + 8 * cycles) // HDF5_LEAST_RATIO
+    words_bytes = cycles * ports * (4 if highest < 2**31 else 8) + 8 * cycles
+    return HDF5_LAYER_BYTES + words_bytes // HDF5_RATIO
