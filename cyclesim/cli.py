@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -43,15 +44,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("cyclesim: interrupted; finished layers are kept (--resume goes on)", file=sys.stderr)
+        print("cyclesim: interrupted; a run keeps its finished layers, and --resume goes on", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough; let nothing else be written to it.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115
         return DONE
     except (OSError, MemoryError) as problem:
-        print(f"cyclesim: failed: {problem or type(problem).__name__}", file=sys.stderr)
+        print(f"cyclesim: failed: {_reason(problem)}", file=sys.stderr)
         return FAILED
+
+
+def _reason(problem: OSError | MemoryError) -> str:
+    """Return what the system says went wrong, in one line; HDF5 says it in several."""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        where = f": {problem.filename}" if problem.filename else ""
+        return f"{os.strerror(problem.errno)}{where}"
+    return " ".join(str(problem).split()) or "out of memory"
 
 
 def _parser() -> argparse.ArgumentParser:
