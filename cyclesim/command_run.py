@@ -25,10 +25,13 @@ from cyclesim.readers.topology import read_topology
 from cyclesim.results import LayerResult, RunResult
 from cyclesim.rundir import RunFolder, input_hash
 from cyclesim.simulation import (
+    ChunkEncoder,
+    LayerRun,
     LayerRunner,
     available_cores,
     compile_kernels,
     layer_cycles,
+    one_ahead,
     overlap_warning,
     unsupported,
 )
@@ -173,18 +176,34 @@ def _simulate(
 ) -> tuple[LayerResult, ...]:
     compile_kernels(traces.form if traces.any else None, None if options.quiet else _announce)
     total = sum(layer_cycles(layer, hardware) for layer in network.layers)
-    results: list[LayerResult] = []
-    with _progress(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
+    finished: dict[int, LayerResult] = {}
+    if options.resume:
         for layer in network.layers:
-            place = _trace_place(layer, traces, runs)
-            result = runs.finished(layer.index, place) if options.resume else None
-            if result is None:
-                result = _run_layer(runner, layer, hardware, traces, place, advance)
-                runs.finish(result)
-            else:
-                advance(result.compute_cycles)
-            results.append(result)
-    return tuple(results)
+            result = runs.finished(layer.index, _trace_place(layer, traces, runs))
+            if result is not None:
+                finished[layer.index] = result
+    encoder = _encoder(traces)
+    with _progress(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
+        advance(sum(result.compute_cycles for result in finished.values()))
+        missing = [layer for layer in network.layers if layer.index not in finished]
+        for layer, run in one_ahead(missing, lambda layer: runner.start(layer, hardware, encoder)):
+            result = _finish_layer(run, layer, hardware, traces, _trace_place(layer, traces, runs), advance)
+            runs.finish(result)
+            finished[layer.index] = result
+    return tuple(finished[layer.index] for layer in network.layers)
+
+
+def _encoder(traces: TraceOptions) -> ChunkEncoder | None:
+    """Return what encodes the traces that are asked for."""
+    if not traces.any:
+        return None
+    if traces.form == "csv":
+        from cyclesim.csvtraces import CsvEncoder
+
+        return CsvEncoder(traces.sram)
+    from cyclesim.traces import TraceEncoder
+
+    return TraceEncoder(traces.sram)
 
 
 def _trace_place(layer: Layer, traces: TraceOptions, runs: RunFolder) -> Path | None:
@@ -194,32 +213,32 @@ def _trace_place(layer: Layer, traces: TraceOptions, runs: RunFolder) -> Path | 
     return runs.layer_csv(layer.index) if traces.form == "csv" else runs.layer_file(layer.index)
 
 
-def _run_layer(
-    runner: LayerRunner,
+def _finish_layer(
+    run: LayerRun,
     layer: Layer,
     hardware: Hardware,
     traces: TraceOptions,
     place: Path | None,
     advance: Callable[[int], None],
 ) -> LayerResult:
-    """Simulate one layer and put its traces in place."""
+    """Finish a layer and put its traces in place."""
     from cyclesim.files import replacing
 
     if place is None:
-        return runner.run(layer, hardware, advance)
+        return run.finish(advance)
     if traces.form == "csv":
         from cyclesim.csvtraces import CsvLayerTrace
 
         with replacing(place) as temporary, CsvLayerTrace(temporary, traces.sram, traces.dram) as text:
-            return runner.run(layer, hardware, advance, text)
+            return run.finish(advance, text)
     import h5py
 
     from cyclesim.traces import LIBRARY_VERSIONS, LayerTrace, layer_path, write_header
 
     with replacing(place) as temporary, h5py.File(temporary, "w", libver=LIBRARY_VERSIONS) as file:
         write_header(file, hardware)
-        trace = LayerTrace(lambda: file.create_group(layer_path(layer.index)), hardware, traces.sram, traces.dram)
-        return runner.run(layer, hardware, advance, trace)
+        trace = LayerTrace(lambda: file.create_group(layer_path(layer.index)), traces.sram, traces.dram)
+        return run.finish(advance, trace)
 
 
 def _announce(message: str) -> None:

@@ -31,30 +31,13 @@ def layer_folder(index: int) -> str:
     return f"layer{index}"
 
 
-class CsvLayerTrace:
-    """Writes one layer's text traces into a folder; a `simulation.ChunkEncoder`.
-
-    The folder is the caller's to rename when the layer is complete. A context manager: leaving it closes the files.
-    """
+class CsvEncoder:
+    """Formats chunks as lines of text; a `simulation.ChunkEncoder`."""
 
     repeats = False
 
-    def __init__(self, folder: Path, sram: bool = True, dram: bool = True) -> None:
-        self._folder = folder
+    def __init__(self, sram: bool = True) -> None:
         self._sram = sram
-        self._dram = dram
-        self._files: dict[str, IO[bytes]] = {}
-
-    def __enter__(self) -> CsvLayerTrace:
-        self._folder.mkdir(parents=True)
-        if self._dram:
-            for operand in OPERANDS:
-                (self._folder / file_name(operand, "DRAM")).touch()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for file in self._files.values():
-            file.close()
 
     def chunk_cycles(self, demand: Demand) -> int:
         """Return how many array cycles are formatted at a time."""
@@ -83,6 +66,30 @@ class CsvLayerTrace:
     def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> list[bytes]:
         """Return nothing: the wall cycle is the first column of every trace."""
         return []
+
+
+class CsvLayerTrace:
+    """Writes one layer's text traces into a folder; a `simulation.ChunkStore`.
+
+    The folder is the caller's to rename when the layer is complete. A context manager: leaving it closes the files.
+    """
+
+    def __init__(self, folder: Path, sram: bool = True, dram: bool = True) -> None:
+        self._folder = folder
+        self._sram = sram
+        self._dram = dram
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> CsvLayerTrace:
+        self._folder.mkdir(parents=True)
+        if self._dram:
+            for operand in OPERANDS:
+                (self._folder / file_name(operand, "DRAM")).touch()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for file in self._files.values():
+            file.close()
 
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Append a chunk to the layer's files."""

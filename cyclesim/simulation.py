@@ -11,10 +11,11 @@ import os
 import threading
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,10 @@ class ChunkEncoder(Protocol):
     def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> Sequence[bytes]:
         """Return the wall cycles of a chunk in the form in which they are kept."""
 
+
+class ChunkStore(Protocol):
+    """Keeps a layer's encoded chunks."""
+
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Keep an encoded chunk. Called in the order of cycles, in the calling thread."""
 
@@ -99,15 +104,15 @@ _Chunk = tuple[Tally, Sequence[bytes]]
 _buffers = ThreadBuffers()
 
 
-def _count(plan: Demand, operand: str, first_cycle: int, cycles: int) -> Tally:
-    """Generate a stretch of one port group's demand, a buffer at a time, and count it."""
+def _count(plan: Demand, operand: str, first_cycle: int, cycles: int) -> _Chunk:
+    """Generate a stretch of one port group's demand, a buffer at a time, and count it (relative to its start)."""
     ports = plan.groups[operand].ports
     at_once = max(1, BUFFER_WORDS // ports)
     words = _buffers.get("words", plan.dtype, ports * at_once)
     requests = _buffers.get("requests", np.int32, at_once)
     totals = np.empty(4, np.int64)
     plan.count(operand, first_cycle, cycles, words, requests, totals)
-    return _tally(totals)
+    return _tally(totals).shifted(-first_cycle), ()
 
 
 def _tally(totals: NDArray[np.int64]) -> Tally:
@@ -132,6 +137,52 @@ class _Cancelled(Exception):
     """The run was interrupted while this task was waiting."""
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """Consecutive array cycles that were handed to the threads: for each operand a tally, and an encoding or none."""
+
+    first_cycle: int
+    cycles: int
+    parts: Mapping[str, Future[_Chunk]]
+    walls: Future[Sequence[bytes]] | None
+
+
+class LayerRun:
+    """A layer whose first stretches are being generated; the others follow as these are taken.
+
+    Parameters
+    ----------
+    plan : Demand
+    stretches : iterator
+        Hands a stretch to the threads each time it is advanced.
+    ahead : int
+        Stretches to hand out before their results are needed.
+    """
+
+    def __init__(self, plan: Demand, stretches: Iterator[_Stretch], ahead: int) -> None:
+        self._plan = plan
+        self._stretches = stretches
+        self._pending = deque(islice(stretches, ahead))
+
+    def finish(self, advance: Callable[[int], None], store: ChunkStore | None = None) -> LayerResult:
+        """Take all stretches in order, store them, and return the layer's result.
+
+        `advance` is told the array cycles done since it was last called.
+        """
+        tallies = {operand: Tally() for operand in self._plan.groups}
+        while self._pending:
+            stretch = self._pending.popleft()
+            self._pending.extend(islice(self._stretches, 1))
+            parts = {operand: future.result() for operand, future in stretch.parts.items()}
+            for operand, (tally, _) in parts.items():
+                tallies[operand] = tallies[operand].then(tally.shifted(stretch.first_cycle))
+            if store is not None and stretch.walls is not None:
+                payloads = {operand: payload for operand, (_, payload) in parts.items()}
+                store.store(self._plan, stretch.first_cycle, {**payloads, "cycle": stretch.walls.result()})
+            advance(stretch.cycles)
+        return _result(self._plan, tallies)
+
+
 class LayerRunner:
     """Generates layers with a pool of threads. A context manager: leaving it ends the threads.
 
@@ -153,22 +204,11 @@ class LayerRunner:
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def run(
-        self,
-        layer: Layer,
-        hardware: Hardware,
-        advance: Callable[[int], None],
-        encoder: ChunkEncoder | None = None,
-    ) -> LayerResult:
-        """Simulate one layer and return its result; `advance` is told the cycles done since it was last called."""
+    def start(self, layer: Layer, hardware: Hardware, encoder: ChunkEncoder | None = None) -> LayerRun:
+        """Begin to generate a layer. Starting the next one before this one is finished keeps all threads busy."""
         plan = demand(layer, hardware)
-        tallies = {operand: Tally() for operand in plan.groups}
-        chunks = self._counted(plan) if encoder is None else self._encoded(plan, encoder)
-        for cycles, parts in chunks:
-            for operand, part in parts.items():
-                tallies[operand] = tallies[operand].then(part)
-            advance(cycles)
-        return _result(plan, tallies)
+        stretches = self._counted(plan) if encoder is None else self._encoded(plan, encoder)
+        return LayerRun(plan, stretches, TASKS_AHEAD * self._jobs)
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         def task() -> Any:
@@ -178,25 +218,20 @@ class LayerRunner:
 
         return self._pool.submit(task)
 
-    def _counted(self, plan: Demand) -> Iterator[tuple[int, dict[str, Tally]]]:
-        """Yield (cycles, tallies) of consecutive stretches."""
-        stretch = max(1, BUFFER_WORDS // max(group.ports for group in plan.groups.values())) * BUFFERS_PER_TASK
+    def _counted(self, plan: Demand) -> Iterator[_Stretch]:
+        """Hand out stretches of many buffers, to be counted only."""
+        length = max(1, BUFFER_WORDS // max(group.ports for group in plan.groups.values())) * BUFFERS_PER_TASK
         # A layer that is long enough keeps all threads busy to its end.
-        stretch = max(1, min(stretch, -(-plan.cycles // (2 * self._jobs))))
-        pending: deque[tuple[int, dict[str, Future[Tally]]]] = deque()
-        for first in range(0, plan.cycles, stretch):
-            cycles = min(stretch, plan.cycles - first)
-            pending.append((cycles, {op: self._submit(_count, plan, op, first, cycles) for op in plan.groups}))
-            if len(pending) > TASKS_AHEAD * self._jobs:
-                yield _finished(pending.popleft())
-        while pending:
-            yield _finished(pending.popleft())
+        length = max(1, min(length, -(-plan.cycles // (2 * self._jobs))))
+        for first in range(0, plan.cycles, length):
+            cycles = min(length, plan.cycles - first)
+            parts = {operand: self._submit(_count, plan, operand, first, cycles) for operand in plan.groups}
+            yield _Stretch(first, cycles, parts, None)
 
-    def _encoded(self, plan: Demand, encoder: ChunkEncoder) -> Iterator[tuple[int, dict[str, Tally]]]:
-        """Yield (cycles, tallies) of consecutive chunks, after they were encoded and stored."""
+    def _encoded(self, plan: Demand, encoder: ChunkEncoder) -> Iterator[_Stretch]:
+        """Hand out chunks, to be counted and encoded; equal ones are encoded once."""
         chunk_cycles = encoder.chunk_cycles(plan)
         known: OrderedDict[bytes, Future[_Chunk]] = OrderedDict()
-        pending: deque[tuple[int, int, dict[str, Future[_Chunk]], Future[Sequence[bytes]]]] = deque()
 
         def submit(operand: str, first: int, cycles: int) -> Future[_Chunk]:
             key = plan.content_key(operand, first, cycles) if encoder.repeats else None
@@ -210,27 +245,25 @@ class LayerRunner:
                     known.popitem(last=False)
             return future
 
-        def store() -> tuple[int, dict[str, Tally]]:
-            first, cycles, futures, walls = pending.popleft()
-            parts = {operand: future.result() for operand, future in futures.items()}
-            payloads = {operand: payload for operand, (_, payload) in parts.items()}
-            encoder.store(plan, first, {**payloads, "cycle": walls.result()})
-            return cycles, {operand: part.shifted(first) for operand, (part, _) in parts.items()}
-
         for first in range(0, plan.cycles, chunk_cycles):
             cycles = min(chunk_cycles, plan.cycles - first)
-            futures = {operand: submit(operand, first, cycles) for operand in plan.groups}
-            walls = self._submit(encoder.encode_cycles, first, cycles, chunk_cycles)
-            pending.append((first, cycles, futures, walls))
-            if len(pending) > TASKS_AHEAD * self._jobs:
-                yield store()
-        while pending:
-            yield store()
+            parts = {operand: submit(operand, first, cycles) for operand in plan.groups}
+            yield _Stretch(first, cycles, parts, self._submit(encoder.encode_cycles, first, cycles, chunk_cycles))
 
 
-def _finished(stretch: tuple[int, dict[str, Future[Tally]]]) -> tuple[int, dict[str, Tally]]:
-    cycles, futures = stretch
-    return cycles, {operand: future.result() for operand, future in futures.items()}
+_Item = TypeVar("_Item")
+
+
+def one_ahead(items: Iterable[_Item], start: Callable[[_Item], LayerRun]) -> Iterator[tuple[_Item, LayerRun]]:
+    """Yield items with their started runs, each after the next one was started too."""
+    waiting: tuple[_Item, LayerRun] | None = None
+    for item in items:
+        started = (item, start(item))
+        if waiting is not None:
+            yield waiting
+        waiting = started
+    if waiting is not None:
+        yield waiting
 
 
 def _result(plan: Demand, tallies: dict[str, Tally]) -> LayerResult:
@@ -376,12 +409,15 @@ def simulate(
     compile_kernels(None if traces is None else "hdf5")
     with LayerRunner(jobs or available_cores()) as runner:
         if traces is None:
-            layers = tuple(runner.run(layer, hardware, advance) for layer in network.layers)
+            runs = one_ahead(network.layers, lambda layer: runner.start(layer, hardware))
+            layers = tuple(run.finish(advance) for _, run in runs)
         else:
-            from cyclesim.traces import TraceFile
+            from cyclesim.traces import TraceEncoder, TraceFile
 
+            encoder = TraceEncoder()
+            runs = one_ahead(network.layers, lambda layer: runner.start(layer, hardware, encoder))
             with TraceFile(traces, hardware) as file:
-                layers = tuple(runner.run(layer, hardware, advance, file.layer(layer)) for layer in network.layers)
+                layers = tuple(run.finish(advance, file.layer(layer)) for layer, run in runs)
     return RunResult(network.name, hardware, "simulate", layers)
 
 

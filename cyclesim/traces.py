@@ -80,29 +80,19 @@ def _encoding_space(itemsize: int, rows: int, ports: int) -> tuple[NDArray[Any],
     )
 
 
-class LayerTrace:
-    """Writes one layer's datasets into an HDF5 group; a `simulation.ChunkEncoder`.
+class TraceEncoder:
+    """Encodes chunks as their HDF5 datasets keep them; a `simulation.ChunkEncoder`.
 
     Parameters
     ----------
-    create_group : callable
-        Makes the HDF5 group, when the layer begins.
-    hardware : Hardware
-    sram, dram : bool
-        Which traces to write.
+    sram : bool
+        Whether SRAM traces are written at all.
     """
 
     repeats = True
 
-    def __init__(
-        self, create_group: Callable[[], h5py.Group], hardware: Hardware, sram: bool = True, dram: bool = True
-    ) -> None:
-        self._create_group = create_group
-        self._hardware = hardware
+    def __init__(self, sram: bool = True) -> None:
         self._sram = sram
-        self._dram = dram
-        self._datasets: dict[str, h5py.Dataset] = {}
-        self._begun = False
 
     def chunk_cycles(self, demand: Demand) -> int:
         """Return how many array cycles a chunk has."""
@@ -140,6 +130,25 @@ class LayerTrace:
         walls = np.arange(first_cycle, first_cycle + cycles, dtype=np.int64)
         planes, recent, out = _encoding_space(walls.itemsize, chunk_cycles, 1)
         return [out[: encode_line(walls, chunk_cycles, planes, recent, out)].tobytes()]
+
+
+class LayerTrace:
+    """Writes one layer's datasets into an HDF5 group; a `simulation.ChunkStore`.
+
+    Parameters
+    ----------
+    create_group : callable
+        Makes the HDF5 group, when the layer's first chunk comes.
+    sram, dram : bool
+        Which traces to write.
+    """
+
+    def __init__(self, create_group: Callable[[], h5py.Group], sram: bool = True, dram: bool = True) -> None:
+        self._create_group = create_group
+        self._sram = sram
+        self._dram = dram
+        self._datasets: dict[str, h5py.Dataset] = {}
+        self._begun = False
 
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Write an encoded chunk."""
@@ -214,7 +223,6 @@ class TraceFile:
 
         self._path = Path(path)
         self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
-        self._hardware = hardware
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = h5py.File(self._temporary, "w", libver=LIBRARY_VERSIONS)
@@ -236,7 +244,7 @@ class TraceFile:
 
     def layer(self, layer: Layer) -> LayerTrace:
         """Return the writer of one layer."""
-        return LayerTrace(lambda: self._file.create_group(layer_path(layer.index)), self._hardware)
+        return LayerTrace(lambda: self._file.create_group(layer_path(layer.index)))
 
 
 class TraceReader:

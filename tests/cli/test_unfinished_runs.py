@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cyclesim.simulation import LayerRunner
+from cyclesim.simulation import LayerRun, LayerRunner
 from cyclesim.workload import Layer
 from tests.cli.conftest import CommandLine
 
@@ -19,16 +19,16 @@ SMALL = ("-t", "net.csv", "-c", "machine.cfg")
 
 
 def fail_at(layer_index: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the runner raise in the middle of one layer: after its chunks were stored, before it is finished."""
-    real: Callable[..., Any] = LayerRunner.run
+    """Let one layer raise at its end: after its chunks were stored, before it counts as finished."""
+    real: Callable[..., Any] = LayerRun.finish
 
-    def run(self: LayerRunner, layer: Layer, *arguments: Any) -> Any:
-        result = real(self, layer, *arguments)
-        if layer.index == layer_index:
+    def finish(self: LayerRun, *arguments: Any) -> Any:
+        result = real(self, *arguments)
+        if result.index == layer_index:
             raise error
         return result
 
-    monkeypatch.setattr(LayerRunner, "run", run)
+    monkeypatch.setattr(LayerRun, "finish", finish)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -60,14 +60,14 @@ def test_a_stopped_run_keeps_finished_layers_only_and_resumes(
     assert left == sorted(["0000.json", "0001.json", *layers, "run.json"])
 
     simulated: list[int] = []
-    real: Callable[..., Any] = LayerRunner.run
+    real: Callable[..., Any] = LayerRunner.start
     with monkeypatch.context() as patch:
 
-        def run(self: LayerRunner, layer: Layer, *rest: Any) -> Any:
+        def start(self: LayerRunner, layer: Layer, *rest: Any) -> Any:
             simulated.append(layer.index)
             return real(self, layer, *rest)
 
-        patch.setattr(LayerRunner, "run", run)
+        patch.setattr(LayerRunner, "start", start)
         assert cyclesim("run", *SMALL, *traces, "--resume").status == 0
     assert simulated == [2, 3, 4]
     assert cyclesim("run", *SMALL, *traces, "-p", "whole").status == 0
