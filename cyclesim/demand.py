@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.hardware import Hardware
-from cyclesim.lowering import Axis, Gemm, OperandMap, highest_address, lower, pack, packed_bits
+from cyclesim.lowering import Axis, Gemm, OperandMap, highest_address, lower, padding_masks
 from cyclesim.schedule import Schedule, schedule
 from cyclesim.workload import Layer
 
@@ -111,8 +111,7 @@ def demand(layer: Layer, hardware: Hardware) -> Demand:
     """Return the demand of a layer on a machine."""
     gemm = lower(layer, hardware)
     plan = schedule(gemm.m, gemm.k, gemm.n, hardware)
-    wide = highest_address(gemm) >= 2**31 or packed_bits(gemm.ifmap) == 64
-    dtype = np.dtype(np.int64 if wide else np.int32)
+    dtype = np.dtype(np.int64 if highest_address(gemm) >= 2**31 else np.int32)
     builder = _Builder(plan, dtype)
     a, b, o = gemm.ifmap, gemm.filter, gemm.ofmap
     groups: dict[str, PortGroup] = {}
@@ -219,9 +218,7 @@ class _Builder:
         bottom_first: int = 0,
     ) -> PortStream:
         order = slice(None, None, -1) if bottom_first else slice(None)
-        limit = 0
-        if operand.bounds is not None:
-            limit = (operand.bounds[0] - 1 << self._dtype.itemsize * 4) + operand.bounds[1] - 1
+        pad_class, pad_masks = padding_masks(space, time, operand.bounds)
         return self._port_stream(
             ports=ports,
             skew=skew,
@@ -230,21 +227,12 @@ class _Builder:
             space_is_rows=space_is_rows,
             steps=self._plan.steps,
             skip_first_row_fold=0,
-            padded=int(operand.bounds is not None),
-            limit=limit,
             group_step=operand.group_step,
             time_address=self._table(time.address[order]),
-            time_coord=self._coordinates(operand, time, order),
             space_address=self._table(space.address + operand.base),
-            space_coord=self._coordinates(operand, space, slice(None)),
+            pad_class=pad_class,
+            pad_masks=np.ascontiguousarray(pad_masks[:, order]),
         )
-
-    def _coordinates(self, operand: OperandMap, axis: Axis, order: slice) -> NDArray[np.integer]:
-        if operand.bounds is None:
-            return np.empty(0, self._dtype)
-        assert axis.coord_y is not None, "a padded operand has coordinates"
-        assert axis.coord_x is not None, "a padded operand has coordinates"
-        return self._table(pack(axis.coord_y, axis.coord_x, self._dtype.itemsize * 8)[order])
 
     def _table(self, values: NDArray[np.int64]) -> NDArray[np.integer]:
         return np.ascontiguousarray(values, dtype=self._dtype)

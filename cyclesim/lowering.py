@@ -171,28 +171,39 @@ def _im2col_axes(shape: ConvShape, batch: int) -> tuple[Axis, Axis]:
     )
 
 
-def pack(y: IntArray, x: IntArray, bits: int) -> IntArray:
-    """Pack two coordinates into one integer of `bits` bits, so that one comparison tests both.
+def padding_masks(
+    space: Axis, time: Axis, bounds: tuple[int, int] | None
+) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """Return which entries of one axis meet padding where on the other.
 
-    The sum of two packed values is the packed sum. With the limit (H-1, W-1) packed likewise, the highest bit of
-    either half is set in ``value | (limit - value)`` exactly if a coordinate is outside 0...H-1, 0...W-1, as long
-    as all magnitudes are below 2**(bits/2 - 1): a negative half borrows from the other, but then its own highest
-    bit is already set.
+    Entries of `space` from which the same places along `time` are padding form a class: an array's ports then share
+    one mask. A kernel of 3x3 has 9 classes at most, of which the inner one needs no mask.
+
+    Returns
+    -------
+    classes : (space,) int32
+        Row of `masks`, -1 if no place is padding.
+    masks : (rows, time) int8
+        -1 where the element is padding, else 0.
     """
-    half = bits // 2
-    return (y << half) + x
+    if bounds is None or time.coord_y is None or time.coord_x is None or space.coord_y is None or space.coord_x is None:
+        return np.full(len(space.address), -1, np.int32), np.empty((0, len(time.address)), np.int8)
+    above, rows = _outside(space.coord_y, time.coord_y, bounds[0])
+    beside, cols = _outside(space.coord_x, time.coord_x, bounds[1])
+    pairs, classes = np.unique(above * len(cols) + beside, return_inverse=True)
+    masks = -(rows[pairs // len(cols)] | cols[pairs % len(cols)]).astype(np.int8)
+    used = masks.any(axis=1)
+    numbers = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
+    return numbers[classes.ravel()], masks[used]
 
 
-def packed_bits(operand: OperandMap) -> int:
-    """Return the integer width (32 or 64) that an operand's packed coordinates need; 32 if it has none."""
-    if operand.bounds is None:
-        return 32
-    axes = (operand.first, operand.second)
-    reach = max(
-        sum(int(np.abs(axis.coord_y).max()) for axis in axes if axis.coord_y is not None),
-        sum(int(np.abs(axis.coord_x).max()) for axis in axes if axis.coord_x is not None),
-    )
-    return 32 if reach + max(operand.bounds) < 2**15 else 64
+def _outside(space: IntArray, time: IntArray, size: int) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return, for one direction, the class of each entry of `space`, and (classes, time): what is outside."""
+    space_values, space_index = np.unique(space, return_inverse=True)
+    time_values, time_index = np.unique(time, return_inverse=True)
+    place = space_values[:, None] + time_values[None, :]
+    patterns, pattern_index = np.unique((place < 0) | (place >= size), axis=0, return_inverse=True)
+    return pattern_index.ravel()[space_index.ravel()], patterns[:, time_index.ravel()]
 
 
 def highest_address(gemm: Gemm) -> int:

@@ -36,7 +36,6 @@ CHUNK_WORDS = 1 << 22
 """Words of all ports of a group that are generated at a time, about."""
 LONGEST_CHUNK_CYCLES = 1 << 17
 """Cycles of one port in a chunk, about: what a reader decompresses at least (512 kB)."""
-FILTERS: dict[str, Any] = {"compression": "lzf", "shuffle": True}
 READER_CACHE_BYTES = 64 << 20
 """Decompressed chunks of a dataset that a reader keeps: enough for all ports of a wide array."""
 LIBRARY_VERSIONS = ("v108", "v110")
@@ -178,13 +177,9 @@ class LayerTrace:
             sram = group.create_group("sram")
             for operand in SRAM_OPERANDS:
                 if operand in demand.groups:
-                    ports = demand.groups[operand].ports
-                    self._datasets[operand] = sram.create_dataset(
-                        operand, (demand.cycles, ports), demand.dtype, chunks=(rows, 1), fillvalue=-1, **FILTERS
-                    )
-            self._datasets["cycle"] = sram.create_dataset(
-                "cycle", (demand.cycles,), np.int64, chunks=(rows,), **FILTERS
-            )
+                    shape = (demand.cycles, demand.groups[operand].ports)
+                    self._datasets[operand] = create_chunked(sram, operand, shape, (rows, 1), demand.dtype, -1)
+            self._datasets["cycle"] = create_chunked(sram, "cycle", (demand.cycles,), (rows,), np.dtype(np.int64), 0)
         if self._dram:
             self._create_empty(group, demand.dtype)
 
@@ -198,6 +193,21 @@ class LayerTrace:
             words = group.create_group(f"dram/{stream}").id
             for name, kind in types.items():
                 h5d.create(words, name, kind, nothing)
+
+
+def create_chunked(
+    group: h5py.Group, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype[Any], fill: int
+) -> h5py.Dataset:
+    """Make a shuffled and compressed dataset. The low-level interface saves a third of the time."""
+    import h5py
+    from h5py import h5d, h5p, h5s, h5t, h5z
+
+    settings = h5p.create(h5p.DATASET_CREATE)
+    settings.set_chunk(chunks)
+    settings.set_fill_value(np.array(fill, dtype))
+    settings.set_shuffle()
+    settings.set_filter(h5z.FILTER_LZF, h5z.FLAG_OPTIONAL)
+    return h5py.Dataset(h5d.create(group.id, name.encode(), h5t.py_create(dtype), h5s.create_simple(shape), settings))
 
 
 def write_header(file: h5py.File, hardware: Hardware) -> None:

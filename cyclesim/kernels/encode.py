@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from cyclesim.kernels.demand import fill_port, finish_requests, folds_in_flight
@@ -32,15 +31,13 @@ def encode_ports(
     """
     cycles = line.size
     table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
-    padding = np.zeros(cycles if stream.padded else 0, np.int32)
-    for cycle in range(cycles):
-        requests[cycle] = 0
+    requests[:cycles] = 0
     place = 0
     for port in range(stream.ports):
         fill_port(
-            line, requests, padding, port, table, stream.skew, stream.time_address, stream.space_address,
-            stream.padded, stream.time_coord, stream.space_coord, stream.limit,
+            line, requests, port, table, stream.skew, stream.time_address, stream.space_address, stream.pad_class,
+            stream.pad_masks,
         )  # fmt: skip
         place += encode_line(line, rows, planes, recent, out[place:])
         ends[port] = place
-    finish_requests(requests, padding, stream.padded)
+    finish_requests(requests, table, stream.skew, stream.pad_class, stream.pad_masks)

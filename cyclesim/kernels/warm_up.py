@@ -17,7 +17,7 @@ def warm_up(traces: str | None = None) -> None:
 
     table = demand.FoldTable(1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0)
     axis = np.zeros(1, np.int32)
-    stream = demand.PortStream(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, axis, axis, axis, axis)
+    stream = demand.PortStream(1, 0, 0, 0, 0, 1, 0, 0, axis, axis, axis, np.zeros((1, 1), np.int8))
     requests = np.zeros(1, np.int32)
     totals = np.zeros(4, np.int64)
     out = np.zeros((1, 1), np.int32)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cyclesim.kernels.lzf import compress, encode_line
-from cyclesim.traces import FILTERS, NOT_COMPRESSED
+from cyclesim.traces import NOT_COMPRESSED, create_chunked
 
 
 def packed(data: bytes) -> bytes:
@@ -85,7 +85,7 @@ def test_h5py_reads_encoded_ports_back(tmp_path: Path, dtype: type[np.signedinte
     else:
         addresses = random.integers(-1, np.iinfo(dtype).max, (ports, cycles), dtype)
     with h5py.File(tmp_path / "t.h5", "w") as file:
-        dataset = file.create_dataset("a", (cycles, ports), dtype, chunks=(rows, 1), fillvalue=-1, **FILTERS)
+        dataset = create_chunked(file, "a", (cycles, ports), (rows, 1), np.dtype(dtype), -1)
         for first in range(0, cycles, rows):
             part = np.ascontiguousarray(addresses[:, first : first + rows])
             size = part.itemsize * rows
