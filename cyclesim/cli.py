@@ -96,6 +96,10 @@ def _add_run(commands: Any) -> None:
     add("--trace-format", choices=["hdf5", "csv"], default="hdf5", help="traces.h5, or SCALE-Sim's folders of CSV")
     add("--layers", metavar="LIST", help="0-based layers to run, such as 0,2-4")
     add("--jobs", type=_positive, metavar="N", help="threads (default: the cores)")
+    add("--window", type=_not_negative, metavar="CYCLES",
+        help="wall cycles per entry of the bandwidth series (chosen by default; 0 for no series)")
+    add("--sweep", action="append", default=[], metavar="KEY=V1,V2",
+        help="simulate each value of a .cfg key, or all combinations of several; writes SWEEP.csv only")
     add("--resume", action="store_true", help="go on with an unfinished run of the same inputs")
     add("--dry-run", action="store_true", help="print layers, sizes, folds, cycles and trace sizes, and stop")
     add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")

@@ -8,14 +8,15 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from cyclesim import shipped
+from cyclesim.console import announce, print_warnings, progress_bar
 from cyclesim.errors import BadInput
+from cyclesim.files import replacing, write_text
 from cyclesim.hardware import Hardware
 from cyclesim.listing import dry_run_table, result_table
 from cyclesim.readers.hwconfig import read_hardware
@@ -31,12 +32,15 @@ from cyclesim.simulation import (
     available_cores,
     compile_kernels,
     layer_cycles,
-    one_ahead,
     overlap_warning,
     unsupported,
 )
+from cyclesim.sweep import sweep_axes, sweep_points, sweep_text, table_of_points
+from cyclesim.timeline import Series
 from cyclesim.tracesize import trace_bytes
 from cyclesim.workload import Layer, Network
+
+SWEEP = "SWEEP.csv"
 
 
 @dataclass(frozen=True)
@@ -58,57 +62,106 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     network, hardware, warnings = _inputs(options)
     traces = _trace_options(options)
+    if options.sweep:
+        _refuse_with_sweep(options, traces)
+        return _sweep(options, network, hardware, warnings)
     if options.dry_run:
-        _print_warnings(warnings)
+        print_warnings(warnings)
         print(dry_run_table(network, hardware, traces.form))
         return 0
     out = Path(options.path)
     folder = out / hardware.run_name
-    key = input_hash(network, hardware, {"traces": [traces.sram, traces.dram], "form": traces.form})
-    runs = RunFolder(folder, key)
-    if options.resume and runs.is_complete():
-        _print_warnings(warnings)
-        _say(options, f"{folder} is complete already")
-        return 0
-    if options.resume:
-        runs.check_resumable()
-    _check_writable(out, folder)
-    if traces.any:
-        _check_disk(network, hardware, traces, out)
-    _print_warnings(warnings)
-    runs.begin(options.resume)
-    layers = _simulate(options, network, hardware, traces, runs)
-    result = RunResult(network.name, hardware, "simulate", layers)
-    runs.publish(result, time.perf_counter() - started)
+    series = options.window != 0
+    key = input_hash(
+        network, hardware, {"traces": [traces.sram, traces.dram], "form": traces.form, "window": options.window}
+    )
+    with RunFolder(folder, key) as runs:
+        if options.resume and runs.is_complete():
+            print_warnings(warnings)
+            if not options.quiet:
+                print(f"{folder} is complete already")
+            return 0
+        if options.resume:
+            runs.check_resumable()
+        _check_writable(folder)
+        runs.check_names()
+        if traces.any:
+            _check_disk(network, hardware, traces, out)
+        runs.begin(options.resume)
+        print_warnings(warnings)
+        layers = _simulate(options, network, hardware, traces, runs, series)
+        result = RunResult(network.name, hardware, "simulate", layers)
+        runs.publish(result, time.perf_counter() - started)
     if sys.stdout.isatty() and not options.quiet:
         print(result_table(result))
-    _say(options, f"{len(layers)} layers, {result.totals.total_cycles:,} cycles: {folder}")
+    if not options.quiet:
+        print(f"{len(layers)} layers, {result.totals.total_cycles:,} cycles: {folder}")
     return 0
+
+
+def _refuse_with_sweep(options: argparse.Namespace, traces: TraceOptions) -> None:
+    for option, given in (("--traces", traces.any), ("--resume", options.resume)):
+        if given:
+            raise BadInput("cyclesim", None, f"--sweep: writes SWEEP.csv only and cannot be combined with {option}")
+
+
+def _sweep(options: argparse.Namespace, network: Network, hardware: Hardware, warnings: list[str]) -> int:
+    """Simulate all points of a sweep and write SWEEP.csv."""
+    config, given = _find("-c", "hwconfigs", options.config), _overrides(options)
+    found = sweep_points(sweep_axes(options.sweep, given), config, given)
+    for point in found:
+        _refuse_unsupported(point.hardware, config, given, point.values)
+        warnings += [warning for warning in point.warnings if warning not in warnings]
+    print_warnings(warnings)
+    if options.dry_run:
+        print(table_of_points(network, found))
+        return 0
+    folder = Path(options.path) / hardware.run_name
+    _check_writable(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    compile_kernels(None, None if options.quiet else announce)
+    total = sum(layer_cycles(layer, point.hardware) for point in found for layer in network.layers)
+    tasks = [(point.hardware, layer) for point in found for layer in network.layers]
+    with progress_bar(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
+        runs = runner.in_order(tasks, lambda task: runner.start(task[1], task[0]))
+        results = [run.finish(advance)[0] for _, run in runs]
+    write_text(folder / SWEEP, sweep_text(found, network, results))
+    if not options.quiet:
+        print(f"{len(found)} points of {len(network.layers)} layers: {folder / SWEEP}")
+    return 0
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, str]:
+    """Return the keys of the .cfg that options set."""
+    given = {"Dataflow": options.dataflow, "MemoryModel": options.memory}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _inputs(options: argparse.Namespace) -> tuple[Network, Hardware, list[str]]:
     """Read and check everything that the user gave; warnings wait until all of it is valid."""
-    overrides = {"Dataflow": options.dataflow, "MemoryModel": options.memory}
-    given = {key: value for key, value in overrides.items() if value is not None}
+    given = _overrides(options)
     config = _find("-c", "hwconfigs", options.config)
-    hardware, warnings = read_hardware(config, given)
+    swept = {key: values[0] for key, values in sweep_axes(options.sweep, given).items()}
+    hardware, warnings = read_hardware(config, {**given, **swept})
     network, more = read_topology(_find("-t", "topologies", options.topology), options.input_type)
     if options.layers is not None:
         network = network.select(_layer_indices(options.layers, network))
-    _refuse_unsupported(hardware, config, given)
+    _refuse_unsupported(hardware, config, given, swept)
     warnings += more
     overlap = overlap_warning(network.layers, hardware)
     return network, hardware, [*warnings, overlap] if overlap else warnings
 
 
-def _refuse_unsupported(hardware: Hardware, config: Path, given: dict[str, str]) -> None:
+def _refuse_unsupported(
+    hardware: Hardware, config: Path, given: Mapping[str, str], swept: Mapping[str, str]
+) -> None:
     """Refuse what this version does not simulate, at the line or the option that asks for it."""
     refused = unsupported(hardware)
     if refused is None:
         return
     key, message = refused
-    if key in given:
-        raise BadInput("cyclesim", None, f"--memory: {message}")
+    if key in given or key in swept:
+        raise BadInput("cyclesim", None, f"{'--memory' if key in given else f'--sweep {key}'}: {message}")
     lines = [entry.line for entry in parse_ini(read_text(config)).entries if entry.key.lower() == key.lower()]
     raise BadInput(str(config), lines[0] if lines else 1, message)
 
@@ -145,7 +198,7 @@ def _trace_options(options: argparse.Namespace) -> TraceOptions:
     return TraceOptions(which in ("sram", "all"), which in ("dram", "all"), options.trace_format)
 
 
-def _check_writable(out: Path, folder: Path) -> None:
+def _check_writable(folder: Path) -> None:
     """Refuse an output folder that cannot be made, before anything is simulated."""
     for path in (folder, *folder.parents):
         if path.exists():
@@ -157,10 +210,9 @@ def _check_writable(out: Path, folder: Path) -> None:
 
 
 def _check_disk(network: Network, hardware: Hardware, traces: TraceOptions, out: Path) -> None:
-    """Refuse traces that the disk has no room for."""
-    if not traces.sram:
-        return
-    needed = sum(trace_bytes(layer, hardware, traces.form) for layer in network.layers)
+    """Refuse traces that the disk has no room for; HDF5 files of layers are there twice when they are joined."""
+    copies = 2 if traces.form == "hdf5" else 1
+    needed = copies * sum(trace_bytes(layer, hardware, traces.form) for layer in network.layers)
     place = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
     if needed > free:
@@ -172,23 +224,25 @@ def _check_disk(network: Network, hardware: Hardware, traces: TraceOptions, out:
 
 
 def _simulate(
-    options: argparse.Namespace, network: Network, hardware: Hardware, traces: TraceOptions, runs: RunFolder
-) -> tuple[LayerResult, ...]:
-    compile_kernels(traces.form if traces.any else None, None if options.quiet else _announce)
+    options: argparse.Namespace, network: Network, hardware: Hardware, traces: TraceOptions, runs: RunFolder,
+    series: bool,
+) -> tuple[LayerResult, ...]:  # fmt: skip
+    compile_kernels(traces.form if traces.any else None, None if options.quiet else announce)
     total = sum(layer_cycles(layer, hardware) for layer in network.layers)
     finished: dict[int, LayerResult] = {}
     if options.resume:
         for layer in network.layers:
-            result = runs.finished(layer.index, _trace_place(layer, traces, runs))
+            result = runs.finished(layer.index, _trace_place(layer, traces, runs), series)
             if result is not None:
                 finished[layer.index] = result
     encoder = _encoder(traces)
-    with _progress(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
+    jobs = options.jobs or available_cores()
+    with progress_bar(total, options.quiet) as advance, LayerRunner(jobs, options.window or None) as runner:
         advance(sum(result.compute_cycles for result in finished.values()))
         missing = [layer for layer in network.layers if layer.index not in finished]
-        for layer, run in one_ahead(missing, lambda layer: runner.start(layer, hardware, encoder)):
-            result = _finish_layer(run, layer, hardware, traces, _trace_place(layer, traces, runs), advance)
-            runs.finish(result)
+        for layer, run in runner.in_order(missing, lambda layer: runner.start(layer, hardware, encoder)):
+            result, windows = _finish_layer(run, layer, hardware, traces, _trace_place(layer, traces, runs), advance)
+            runs.finish(result, windows if series else None)
             finished[layer.index] = result
     return tuple(finished[layer.index] for layer in network.layers)
 
@@ -200,10 +254,10 @@ def _encoder(traces: TraceOptions) -> ChunkEncoder | None:
     if traces.form == "csv":
         from cyclesim.csvtraces import CsvEncoder
 
-        return CsvEncoder(traces.sram)
+        return CsvEncoder(traces.sram, traces.dram)
     from cyclesim.traces import TraceEncoder
 
-    return TraceEncoder(traces.sram)
+    return TraceEncoder(traces.sram, traces.dram)
 
 
 def _trace_place(layer: Layer, traces: TraceOptions, runs: RunFolder) -> Path | None:
@@ -220,10 +274,8 @@ def _finish_layer(
     traces: TraceOptions,
     place: Path | None,
     advance: Callable[[int], None],
-) -> LayerResult:
+) -> tuple[LayerResult, Series]:
     """Finish a layer and put its traces in place."""
-    from cyclesim.files import replacing
-
     if place is None:
         return run.finish(advance)
     if traces.form == "csv":
@@ -239,29 +291,3 @@ def _finish_layer(
         write_header(file, hardware)
         trace = LayerTrace(lambda: file.create_group(layer_path(layer.index)), traces.sram, traces.dram)
         return run.finish(advance, trace)
-
-
-def _announce(message: str) -> None:
-    print(f"cyclesim: {message}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of array cycles done; it draws a bar on a terminal and nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda cycles: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit="cycle", unit_scale=True, desc="simulating", leave=False) as bar:
-        yield lambda cycles: bar.update(cycles) and None
-
-
-def _print_warnings(warnings: list[str]) -> None:
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-
-
-def _say(options: argparse.Namespace, message: str) -> None:
-    if not options.quiet:
-        print(message)

@@ -94,6 +94,19 @@ class Demand:
             group.stream, group.folds, self.plan.cycles, first_cycle, cycles, at_once, words, requests, totals
         )
 
+    def count_requests(
+        self, operand: str, first_cycle: int, requests: NDArray[np.int32], totals: NDArray[np.int64]
+    ) -> None:
+        """Fill `requests` (cycles,) with the requests of each cycle, and `totals` (4,): words, peak, first, last place.
+
+        Nothing is generated for it. The last two are places in `requests`, -1 without requests.
+        """
+        from cyclesim.kernels import demand as kernels
+
+        group = self.groups[operand]
+        kernels.requests_per_cycle(group.stream, group.folds, self.plan.cycles, first_cycle, requests)
+        kernels.tally(requests, totals)
+
     def content_key(self, operand: str, first_cycle: int, cycles: int) -> bytes:
         """Return a key that is equal for two stretches of a tensor's port groups only if they carry the same words.
 

@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+from cyclesim.errors import BadInput
 
 
 def temporary_name(path: Path) -> Path:
@@ -20,12 +23,59 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = temporary_name(path)
     try:
         yield temporary
-        if path.is_dir():  # a folder cannot be replaced in one step
+        if path.is_dir() and temporary.is_dir():  # a folder cannot be replaced in one step
             shutil.rmtree(path)
         os.replace(temporary, path)
     except BaseException:
         remove(temporary)
         raise
+
+
+class Lock:
+    """Keeps other processes out, by a file that the system unlocks even if this process is killed.
+
+    Parameters
+    ----------
+    path : Path
+        Removed when the lock is released.
+    refusal : str
+        What to tell whoever comes second.
+    """
+
+    def __init__(self, path: Path, refusal: str) -> None:
+        self._path = path
+        self._refusal = refusal
+        self._file: IO[str] | None = None
+
+    def take(self) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        BadInput
+            If another process has it.
+        """
+        file = open(self._path, "a")  # noqa: SIM115
+        try:
+            import fcntl
+        except ImportError:  # no such locks on this system: do without
+            file.close()
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BadInput("cyclesim", None, self._refusal) from None
+        except OSError:  # a file system without locks
+            pass
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back, if it was taken."""
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
 
 
 def remove(path: Path) -> None:

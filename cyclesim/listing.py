@@ -9,7 +9,7 @@ from cyclesim.hardware import Hardware
 from cyclesim.lowering import gemm_sizes
 from cyclesim.readers.hwconfig import read_hardware
 from cyclesim.readers.topology import read_topology
-from cyclesim.results import RunResult
+from cyclesim.results import LayerResult, RunResult, Totals
 from cyclesim.schedule import schedule
 from cyclesim.tracesize import trace_bytes
 from cyclesim.workload import Network
@@ -74,19 +74,21 @@ def dry_run_table(network: Network, hardware: Hardware, trace_format: str) -> st
 
 
 def result_table(run: RunResult) -> str:
-    """Return the closing table of a run: cycles, utilization and scratchpad words of each layer."""
-    rows: list[tuple[str, ...]] = [
-        (layer.name, f"{layer.total_cycles:,}", f"{100 * layer.utilization:.1f} %",
-         *(f"{words:,}" for words in (*layer.sram_reads.values(), *layer.sram_writes.values())))
-        for layer in run.layers
-    ]  # fmt: skip
-    totals = run.totals
-    rows.append(
-        ("total", f"{totals.total_cycles:,}", f"{100 * totals.utilization:.1f} %",
-         *(f"{words:,}" for words in (*totals.sram_reads.values(), *totals.sram_writes.values())))
-    )  # fmt: skip
-    header = ("layer", "cycles", "utilization", "ifmap reads", "filter reads", "psum reads", "ofmap writes")
+    """Return the closing table of a run: cycles, utilization, words and what limits each layer."""
+    rows = [(*_figures(layer.name, layer), layer.bound) for layer in run.layers]
+    rows.append((*_figures("total", run.totals), ""))
+    header = ("layer", "cycles", "stalls", "utilization", "SRAM words", "DRAM words", "least bandwidth", "bound")
     return table(header, rows)
+
+
+def _figures(name: str, result: LayerResult | Totals) -> tuple[str, ...]:
+    sram, dram = (
+        sum((*reads.values(), *writes.values()))
+        for reads, writes in ((result.sram_reads, result.sram_writes), (result.dram_reads, result.dram_writes))
+    )
+    least = "-" if result.least_bandwidth is None else str(result.least_bandwidth)
+    cycles = (f"{result.total_cycles:,}", f"{result.stall_cycles:,}", f"{100 * result.utilization:.1f} %")
+    return (name, *cycles, f"{sram:,}", f"{dram:,}", least)
 
 
 def megabytes(size: int) -> str:

@@ -45,8 +45,8 @@ def _entries(name: str, keys: tuple[str, ...], unit: str, meaning: str) -> list[
     return [entry(key) for key in keys]
 
 
-def _per_cycle(words: int | None, layer: LayerResult) -> float | None:
-    return None if words is None else words / layer.total_cycles
+def _per_cycle(words: int, layer: LayerResult) -> float:
+    return words / layer.total_cycles
 
 
 _IDENTITY = [
@@ -118,9 +118,9 @@ def _access(kind: str, label: str, operand: str, action: str) -> list[Column]:
 
     return [
         Column(f"{kind} {label} Start Cycle", "wall cycle", "first with a request or issued word",
-               lambda layer: layer.sram_first_cycle[operand] if sram else None),
+               lambda layer: (layer.sram_first_cycle if sram else layer.dram_first_cycle)[operand]),
         Column(f"{kind} {label} Stop Cycle", "wall cycle", "last with a request or issued word",
-               lambda layer: layer.sram_last_cycle[operand] if sram else None),
+               lambda layer: (layer.sram_last_cycle if sram else layer.dram_last_cycle)[operand]),
         Column(f"{kind} {label} {action}", "words", f"{kind} {action.lower()} of the {operand}", words),
     ]  # fmt: skip
 
@@ -145,8 +145,14 @@ STALL_REPORT: list[Column] = [
     _field("drain_cycles", "cycles", "after the last array cycle"),
     _field("total_cycles", "cycles", "the sum of the four"),
     *_entries("stall_by", STALL_CAUSES, "cycles", "held cycles in which this cause holds"),
-    _field("least_bandwidth", "words/cycle", "least whole DRAM bandwidth without stalls"),
-    _field("bound", "", "what limits the layer"),
+    _field("least_bandwidth", "words/cycle", "a whole DRAM bandwidth without stalls, one less having some"),
+    _field("bound", "", "compute, bandwidth, latency or capacity (docs/memory-model.md)"),
+    *_entries("dram_reads", READ_OPERANDS, "words", "DRAM reads"),
+    *_entries("dram_writes", ("ofmap",), "words", "DRAM writes"),
+    _field("effective_bandwidth", "words/cycle", "DRAM words / total_cycles"),
+    _field("channel_utilization", "", "DRAM words over what the channel could have moved; empty if it has no limit"),
+    _field("arithmetic_intensity", "MACs/word", "MACs per DRAM word"),
+    _field("machine_balance", "MACs/word", "PEs over words per cycle of the channel; empty if it has no limit"),
 ]
 
 REPORTS: dict[str, list[Column]] = {
@@ -163,11 +169,12 @@ def report_text(columns: list[Column], run: RunResult) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in columns])
     for layer in run.layers:
-        writer.writerow([_cell(column.value(layer)) for column in columns])
+        writer.writerow([cell(column.value(layer)) for column in columns])
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Return a value as the CSV files have it."""
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else value

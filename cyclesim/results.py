@@ -7,8 +7,8 @@ figure; it never means zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from cyclesim.hardware import Hardware
@@ -21,17 +21,16 @@ ALL_OPERANDS = ("ifmap", "filter", "psum", "ofmap")
 STALL_CAUSES = ("ifmap", "filter", "psum", "drain")
 
 
-def _unknown(keys: Iterable[str]) -> dict[str, Any]:
-    return dict.fromkeys(keys)
-
-
 @dataclass(frozen=True)
 class LayerResult:
     """One layer's figures.
 
-    Words are scratchpad or DRAM words by operand; bandwidths are words per array cycle. `sram_first_cycle` and
-    `sram_last_cycle` are the first and last wall cycle with a request, None where there is none. `spatial_slots` is
-    Fr*Fc*R*C over all groups, the denominator of the mapping efficiency, and `spatial_used` its numerator.
+    Words are scratchpad or DRAM words by operand; bandwidths are words per array cycle. First and last cycles are wall
+    cycles with a request or an issued word, None where there is none. `spatial_slots` is Fr*Fc*R*C over all groups,
+    the denominator of the mapping efficiency, and `spatial_used` its numerator. `dram_peak_words` is the most words of
+    one fold's step, which has `step_cycles` array cycles. `channel_words` is what the DRAM channel could have moved in
+    all cycles, None if it has no limit. `machine_balance` is the MACs per DRAM word at which the array and the channel
+    need the same time.
     """
 
     name: str
@@ -55,12 +54,17 @@ class LayerResult:
     sram_peak_words: Mapping[str, int]
     sram_first_cycle: Mapping[str, int | None]
     sram_last_cycle: Mapping[str, int | None]
-    dram_reads: Mapping[str, int | None] = field(default_factory=lambda: _unknown(READ_OPERANDS))
-    dram_writes: Mapping[str, int | None] = field(default_factory=lambda: _unknown(("ofmap",)))
-    stall_by: Mapping[str, int | None] = field(default_factory=lambda: dict.fromkeys(STALL_CAUSES, 0))
-    dram_bandwidth_peak: Mapping[str, int | None] = field(default_factory=lambda: _unknown(ALL_OPERANDS))
-    least_bandwidth: int | None = None
-    bound: str | None = None
+    dram_reads: Mapping[str, int]
+    dram_writes: Mapping[str, int]
+    dram_first_cycle: Mapping[str, int | None]
+    dram_last_cycle: Mapping[str, int | None]
+    dram_peak_words: Mapping[str, int]
+    step_cycles: int
+    stall_by: Mapping[str, int]
+    channel_words: int | None
+    machine_balance: float | None
+    least_bandwidth: int | None
+    bound: str
 
     @property
     def total_cycles(self) -> int:
@@ -94,31 +98,35 @@ class LayerResult:
         return self.sram_peak_words
 
     @property
-    def dram_bandwidth_mean(self) -> dict[str, float | None]:
+    def dram_bandwidth_mean(self) -> dict[str, float]:
         """DRAM words per array cycle, by stream."""
         words = {**self.dram_reads, **self.dram_writes}
-        return {
-            operand: None if (count := words[operand]) is None else count / self.compute_cycles
-            for operand in ALL_OPERANDS
-        }
+        return {operand: words[operand] / self.compute_cycles for operand in ALL_OPERANDS}
 
     @property
-    def dram_words(self) -> int | None:
-        """All words that cross the DRAM channel, None if unknown."""
-        counts = [*self.dram_reads.values(), *self.dram_writes.values()]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+    def dram_bandwidth_peak(self) -> dict[str, float]:
+        """Most DRAM words of one fold's step, per array cycle, by stream; the final flush is left out."""
+        return {operand: self.dram_peak_words[operand] / self.step_cycles for operand in ALL_OPERANDS}
+
+    @property
+    def dram_words(self) -> int:
+        """All words that cross the DRAM channel."""
+        return sum(self.dram_reads.values()) + sum(self.dram_writes.values())
+
+    @property
+    def effective_bandwidth(self) -> float:
+        """DRAM words per cycle of the whole layer."""
+        return self.dram_words / self.total_cycles
 
     @property
     def channel_utilization(self) -> float | None:
-        """Share of the DRAM channel's budget that was used, None if the budget is unlimited or unknown."""
-        return None
+        """Share of the DRAM channel's budget that was used, None if the budget is unlimited."""
+        return None if self.channel_words is None else self.dram_words / self.channel_words
 
     @property
-    def arithmetic_intensity(self) -> float | None:
-        """MACs per DRAM word, None if unknown."""
-        words = self.dram_words
-        return self.macs / words if words else None
+    def arithmetic_intensity(self) -> float:
+        """MACs per DRAM word."""
+        return self.macs / self.dram_words
 
     def to_dict(self) -> dict[str, Any]:
         """Return all public fields under their names, as plain JSON types."""
@@ -140,7 +148,7 @@ RESULT_FIELDS: tuple[str, ...] = (
     "mapping_efficiency", "compute_utilization", "utilization",
     "sram_reads", "sram_writes", "dram_reads", "dram_writes", "stall_by",
     "sram_bandwidth_mean", "sram_bandwidth_peak", "dram_bandwidth_mean", "dram_bandwidth_peak",
-    "least_bandwidth", "channel_utilization", "arithmetic_intensity", "bound",
+    "least_bandwidth", "effective_bandwidth", "channel_utilization", "arithmetic_intensity", "machine_balance", "bound",
 )  # fmt: skip
 
 
@@ -166,16 +174,18 @@ class Totals:
     utilization: float
     sram_reads: Mapping[str, int]
     sram_writes: Mapping[str, int]
-    dram_reads: Mapping[str, int | None]
-    dram_writes: Mapping[str, int | None]
-    stall_by: Mapping[str, int | None]
+    dram_reads: Mapping[str, int]
+    dram_writes: Mapping[str, int]
+    stall_by: Mapping[str, int]
     sram_bandwidth_mean: Mapping[str, float]
     sram_bandwidth_peak: Mapping[str, int]
-    dram_bandwidth_mean: Mapping[str, float | None]
-    dram_bandwidth_peak: Mapping[str, int | None]
+    dram_bandwidth_mean: Mapping[str, float]
+    dram_bandwidth_peak: Mapping[str, float]
     least_bandwidth: int | None
+    effective_bandwidth: float
     channel_utilization: float | None
-    arithmetic_intensity: float | None
+    arithmetic_intensity: float
+    machine_balance: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the totals as plain JSON types."""
@@ -190,10 +200,12 @@ def totals(layers: Sequence[LayerResult]) -> Totals:
     pes = layers[0].array_size
     sram_reads = {operand: sum(layer.sram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
     sram_writes = {"ofmap": sum(layer.sram_writes["ofmap"] for layer in layers)}
-    dram_reads = {operand: _sum(layer.dram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
-    dram_writes = {"ofmap": _sum(layer.dram_writes["ofmap"] for layer in layers)}
+    dram_reads = {operand: sum(layer.dram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
+    dram_writes = {"ofmap": sum(layer.dram_writes["ofmap"] for layer in layers)}
     dram = {**dram_reads, **dram_writes}
-    dram_words = _sum(dram.values())
+    dram_words = sum(dram.values())
+    capacities = [layer.channel_words for layer in layers if layer.channel_words is not None]
+    needed = [layer.least_bandwidth for layer in layers if layer.least_bandwidth is not None]
     return Totals(
         layers=len(layers),
         groups=sum(layer.groups for layer in layers),
@@ -211,25 +223,17 @@ def totals(layers: Sequence[LayerResult]) -> Totals:
         sram_writes=sram_writes,
         dram_reads=dram_reads,
         dram_writes=dram_writes,
-        stall_by={cause: _sum(layer.stall_by[cause] for layer in layers) for cause in STALL_CAUSES},
+        stall_by={cause: sum(layer.stall_by[cause] for layer in layers) for cause in STALL_CAUSES},
         sram_bandwidth_mean={op: count / compute for op, count in {**sram_reads, **sram_writes}.items()},
         sram_bandwidth_peak={op: max(layer.sram_bandwidth_peak[op] for layer in layers) for op in ALL_OPERANDS},
-        dram_bandwidth_mean={op: None if count is None else count / compute for op, count in dram.items()},
-        dram_bandwidth_peak={op: _max(layer.dram_bandwidth_peak[op] for layer in layers) for op in ALL_OPERANDS},
-        least_bandwidth=_max(layer.least_bandwidth for layer in layers),
-        channel_utilization=None,
-        arithmetic_intensity=macs / dram_words if dram_words else None,
+        dram_bandwidth_mean={op: count / compute for op, count in dram.items()},
+        dram_bandwidth_peak={op: max(layer.dram_bandwidth_peak[op] for layer in layers) for op in ALL_OPERANDS},
+        least_bandwidth=max(needed) if len(needed) == len(layers) else None,
+        effective_bandwidth=dram_words / cycles,
+        channel_utilization=dram_words / sum(capacities) if len(capacities) == len(layers) else None,
+        arithmetic_intensity=macs / dram_words,
+        machine_balance=layers[0].machine_balance,
     )
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    known = list(counts)
-    return None if any(count is None for count in known) else sum(count for count in known if count is not None)
-
-
-def _max(counts: Iterable[int | None]) -> int | None:
-    known = list(counts)
-    return None if any(count is None for count in known) else max(count for count in known if count is not None)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,13 @@ class Schedule:
         }[self.overlap]
 
     @property
+    def longest_step(self) -> int:
+        """Cycles from the start of one fold to that of the next, for the longest fold if folds are trimmed."""
+        if not self.trimmed:
+            return self.step
+        return self.trimmed_base + min(self.rows, self.spatial_rows) + min(self.cols, self.spatial_cols)
+
+    @property
     def tail(self) -> int:
         """Cycles from the last fold's stream start to the group's end (padded folds)."""
         r, c, t = self.rows, self.cols, self.steps

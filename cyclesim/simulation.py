@@ -1,49 +1,49 @@
-"""Runs a network on a machine, layer by layer and chunk by chunk.
+"""Runs a network on a machine, layer by layer and stretch by stretch.
 
-Layers stream through in stretches of array cycles that are generated independently of each other, in threads (the
-kernels release the GIL). What happens to a chunk beyond counting its requests is the business of a `ChunkEncoder`,
-such as the trace writer's; memory is a few chunks a thread, whatever the layer's size.
+Each layer has a thread that moves its timeline on; pool threads produce the traffic that the timeline needs, a chunk
+ahead, and encode traces (the kernels release the GIL). What happens to a stretch beyond counting is the business of a
+`ChunkEncoder`, such as the trace writer's; memory is a few chunks a thread, whatever the layer's length.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand, demand
 from cyclesim.errors import BadInput, CyclesimWarning
 from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
 from cyclesim.lowering import gemm_sizes, overlapping_tensors
+from cyclesim.memory import LayerMemory, Verdict
 from cyclesim.results import ALL_OPERANDS, LayerResult, RunResult
 from cyclesim.schedule import schedule
+from cyclesim.timeline import STREAMS, LayerTiming, Series
 from cyclesim.workload import Layer, Network
 
-BUFFER_WORDS = 1 << 19
-"""Addresses that a thread generates at a time: 2 MB of int32. Half of that would be no faster, twice no slower."""
-BUFFERS_PER_TASK = 32
-"""Buffers that one task of an untraced run fills, so that handing out tasks costs nothing."""
-TASKS_AHEAD = 4
-"""Tasks a thread that are handed out before their results are needed."""
+STRETCH_CYCLES = 1 << 16
+"""Array cycles between two looks at the progress of an untraced layer."""
+STRETCHES_AHEAD = 8
+"""Stretches that may wait to be stored before the layer's timeline waits for them."""
 REMEMBERED_CHUNKS = 256
 """Encoded chunks of a layer that are kept in case their words come again."""
 
 Progress = Callable[[int, int], None]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Requests of one port group over a stretch of array cycles; first and last cycle are None without requests."""
+    """Requests of one port group over a stretch: words, most in a cycle, first and last wall cycle (None without)."""
 
     words: int = 0
     peak: int = 0
@@ -59,142 +59,108 @@ class Tally:
             self.last if later.last is None else later.last,
         )
 
-    def shifted(self, cycles: int) -> Tally:
-        """Return the same requests, so many cycles later."""
-        if self.first is None or self.last is None:
-            return self
-        return replace(self, first=self.first + cycles, last=self.last + cycles)
-
 
 class ChunkEncoder(Protocol):
     """Turns a layer's chunks into something to keep; called in several threads at once."""
 
+    sram: bool
+    """Whether scratchpad requests are encoded."""
+    dram_words: int
+    """DRAM words that are encoded at a time, 0 for none."""
     repeats: bool
-    """Whether equal addresses have equal encodings wherever they stand, so that one may serve for all."""
+    """Whether equal addresses have equal encodings in whatever cycles, so that one may serve for all."""
 
     def chunk_cycles(self, demand: Demand) -> int:
         """Return how many array cycles a chunk has; the layer's last one may have fewer."""
 
-    def encode(
-        self,
-        plan: Demand,
-        operand: str,
-        first_cycle: int,
-        cycles: int,
-        chunk_cycles: int,
-        requests: NDArray[np.int32],
-    ) -> Sequence[bytes]:
-        """Generate one port group's chunk, fill `requests` (cycles,), and return it in the form in which it is kept."""
+    def encode(self, plan: Demand, operand: str, first_cycle: int, walls: Ints, chunk_cycles: int) -> Sequence[bytes]:
+        """Generate one port group's chunk and return it in the form in which it is kept."""
 
-    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> Sequence[bytes]:
+    def encode_cycles(self, walls: Ints, chunk_cycles: int) -> Sequence[bytes]:
         """Return the wall cycles of a chunk in the form in which they are kept."""
+
+    def encode_dram(self, walls: Ints, addresses: NDArray[np.integer]) -> Sequence[bytes]:
+        """Return issued words in the form in which they are kept."""
 
 
 class ChunkStore(Protocol):
-    """Keeps a layer's encoded chunks."""
+    """Keeps a layer's encoded chunks. Called in the order of cycles, in the calling thread."""
 
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
-        """Keep an encoded chunk. Called in the order of cycles, in the calling thread."""
+        """Keep an encoded chunk of scratchpad requests and their wall cycles."""
+
+    def store_dram(
+        self, demand: Demand, stream: str, first_word: int, words: int, payload: Sequence[bytes]
+    ) -> None:
+        """Keep encoded words of a DRAM stream."""
 
 
-_Chunk = tuple[Tally, Sequence[bytes]]
-"""What is known of one port group's chunk: its requests, and its encoding."""
+@dataclass(frozen=True)
+class _DramPart:
+    """Words of one DRAM stream on their way to the store."""
 
-
-_buffers = ThreadBuffers()
-
-
-def _count(plan: Demand, operand: str, first_cycle: int, cycles: int) -> _Chunk:
-    """Generate a stretch of one port group's demand, a buffer at a time, and count it (relative to its start)."""
-    ports = plan.groups[operand].ports
-    at_once = max(1, BUFFER_WORDS // ports)
-    words = _buffers.get("words", plan.dtype, ports * at_once)
-    requests = _buffers.get("requests", np.int32, at_once)
-    totals = np.empty(4, np.int64)
-    plan.count(operand, first_cycle, cycles, words, requests, totals)
-    return _tally(totals).shifted(-first_cycle), ()
-
-
-def _tally(totals: NDArray[np.int64]) -> Tally:
-    words, peak, first, last = (int(value) for value in totals)
-    return Tally(words, peak, first, last) if words else Tally()
-
-
-def _count_and_encode(
-    plan: Demand, operand: str, first_cycle: int, cycles: int, chunk_cycles: int, encoder: ChunkEncoder
-) -> _Chunk:
-    """Generate one chunk of one port group, count it (relative to its first cycle) and encode it."""
-    from cyclesim.kernels.demand import tally
-
-    requests = _buffers.get("requests", np.int32, cycles)
-    payload = encoder.encode(plan, operand, first_cycle, cycles, chunk_cycles, requests)
-    totals = np.empty(4, np.int64)
-    tally(requests, totals)
-    return _tally(totals), payload
-
-
-class _Cancelled(Exception):
-    """The run was interrupted while this task was waiting."""
+    stream: str
+    first_word: int
+    words: int
+    payload: Future[Sequence[bytes]]
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Consecutive array cycles that were handed to the threads: for each operand a tally, and an encoding or none."""
+    """A stretch that the timeline has passed: its scratchpad requests and DRAM words, being encoded."""
 
     first_cycle: int
     cycles: int
-    parts: Mapping[str, Future[_Chunk]]
-    walls: Future[Sequence[bytes]] | None
+    sram: Mapping[str, Future[Sequence[bytes]]]
+    dram: Sequence[_DramPart]
+
+
+class _Cancelled(Exception):
+    """The run was interrupted while this was waiting."""
 
 
 class LayerRun:
-    """A layer whose first stretches are being generated; the others follow as these are taken.
+    """A layer on its way. `finish` takes what it produces; it waits when too much is waiting to be taken."""
 
-    Parameters
-    ----------
-    plan : Demand
-    stretches : iterator
-        Hands a stretch to the threads each time it is advanced.
-    ahead : int
-        Stretches to hand out before their results are needed.
-    """
-
-    def __init__(self, plan: Demand, stretches: Iterator[_Stretch], ahead: int) -> None:
+    def __init__(self, plan: Demand, passed: queue.Queue[_Stretch | None], outcome: Future[tuple[LayerResult, Series]]):
         self._plan = plan
-        self._stretches = stretches
-        self._pending = deque(islice(stretches, ahead))
+        self._passed = passed
+        self._outcome = outcome
 
-    def finish(self, advance: Callable[[int], None], store: ChunkStore | None = None) -> LayerResult:
-        """Take all stretches in order, store them, and return the layer's result.
+    def finish(
+        self, advance: Callable[[int], None], store: ChunkStore | None = None
+    ) -> tuple[LayerResult, Series]:
+        """Take all stretches in order, store them, and return the layer's result and its series.
 
         `advance` is told the array cycles done since it was last called.
         """
-        tallies = {operand: Tally() for operand in self._plan.groups}
-        while self._pending:
-            stretch = self._pending.popleft()
-            self._pending.extend(islice(self._stretches, 1))
-            parts = {operand: future.result() for operand, future in stretch.parts.items()}
-            for operand, (tally, _) in parts.items():
-                tallies[operand] = tallies[operand].then(tally.shifted(stretch.first_cycle))
-            if store is not None and stretch.walls is not None:
-                payloads = {operand: payload for operand, (_, payload) in parts.items()}
-                store.store(self._plan, stretch.first_cycle, {**payloads, "cycle": stretch.walls.result()})
+        while (stretch := self._passed.get()) is not None:
+            if store is not None and stretch.sram:
+                payloads = {name: future.result() for name, future in stretch.sram.items()}
+                store.store(self._plan, stretch.first_cycle, payloads)
+            if store is not None:
+                for part in stretch.dram:
+                    store.store_dram(self._plan, part.stream, part.first_word, part.words, part.payload.result())
             advance(stretch.cycles)
-        return _result(self._plan, tallies)
+        return self._outcome.result()
 
 
 class LayerRunner:
-    """Generates layers with a pool of threads. A context manager: leaving it ends the threads.
+    """Runs layers in threads. A context manager: leaving it ends the threads.
 
     Parameters
     ----------
     jobs : int
-        Threads.
+        Layers at a time, and threads that produce and encode for them.
+    window : int, optional
+        Wall cycles of a window of the series; chosen by default.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, window: int | None = None) -> None:
         self._jobs = jobs
-        self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="cyclesim")
+        self._window = window
+        self._layers = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="cyclesim-layer")
+        self._chunks = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="cyclesim-chunk")
         self._stop = threading.Event()
 
     def __enter__(self) -> LayerRunner:
@@ -202,74 +168,204 @@ class LayerRunner:
 
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._chunks.shutdown(wait=True, cancel_futures=True)
+        self._layers.shutdown(wait=True, cancel_futures=True)
 
     def start(self, layer: Layer, hardware: Hardware, encoder: ChunkEncoder | None = None) -> LayerRun:
-        """Begin to generate a layer. Starting the next one before this one is finished keeps all threads busy."""
+        """Begin to run a layer. Starting others before this one is finished keeps all threads busy."""
         plan = demand(layer, hardware)
-        stretches = self._counted(plan) if encoder is None else self._encoded(plan, encoder)
-        return LayerRun(plan, stretches, TASKS_AHEAD * self._jobs)
+        passed: queue.Queue[_Stretch | None] = queue.Queue(STRETCHES_AHEAD)
+        outcome = self._layers.submit(self._drive, plan, hardware, encoder, passed)
+        return LayerRun(plan, passed, outcome)
+
+    def in_order(
+        self, layers: Iterable[_Item], start: Callable[[_Item], LayerRun]
+    ) -> Iterator[tuple[_Item, LayerRun]]:
+        """Yield layers with their started runs, each after as many of the next ones were started as there are jobs."""
+        waiting: deque[tuple[_Item, LayerRun]] = deque()
+        for layer in layers:
+            waiting.append((layer, start(layer)))
+            if len(waiting) > self._jobs:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _drive(
+        self, plan: Demand, hardware: Hardware, encoder: ChunkEncoder | None, passed: queue.Queue[_Stretch | None]
+    ) -> tuple[LayerResult, Series]:
+        """Move a layer on to its end, in a thread of its own."""
+        try:
+            return _Drive(plan, hardware, encoder, self._window, self._submit, self._check).run(
+                lambda stretch: self._put(passed, stretch)
+            )
+        finally:
+            if not self._stop.is_set():
+                self._put(passed, None)
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Run a function in the pool, or at once where there is only one job."""
+        if self._jobs == 1:
+            done: Future[Any] = Future()
+            try:
+                self._check()
+                done.set_result(function(*arguments))
+            except Exception as error:
+                done.set_exception(error)
+            return done
+
         def task() -> Any:
-            if self._stop.is_set():
-                raise _Cancelled
+            self._check()
             return function(*arguments)
 
-        return self._pool.submit(task)
+        try:
+            return self._chunks.submit(task)
+        except RuntimeError as error:  # the pool was shut down
+            raise _Cancelled from error
 
-    def _counted(self, plan: Demand) -> Iterator[_Stretch]:
-        """Hand out stretches of many buffers, to be counted only."""
-        length = max(1, BUFFER_WORDS // max(group.ports for group in plan.groups.values())) * BUFFERS_PER_TASK
-        # A layer that is long enough keeps all threads busy to its end.
-        length = max(1, min(length, -(-plan.cycles // (2 * self._jobs))))
-        for first in range(0, plan.cycles, length):
-            cycles = min(length, plan.cycles - first)
-            parts = {operand: self._submit(_count, plan, operand, first, cycles) for operand in plan.groups}
-            yield _Stretch(first, cycles, parts, None)
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise _Cancelled
 
-    def _encoded(self, plan: Demand, encoder: ChunkEncoder) -> Iterator[_Stretch]:
-        """Hand out chunks, to be counted and encoded; equal ones are encoded once."""
-        chunk_cycles = encoder.chunk_cycles(plan)
-        known: OrderedDict[bytes, Future[_Chunk]] = OrderedDict()
-
-        def submit(operand: str, first: int, cycles: int) -> Future[_Chunk]:
-            key = plan.content_key(operand, first, cycles) if encoder.repeats else None
-            if key is not None and key in known:
-                known.move_to_end(key)
-                return known[key]
-            future = self._submit(_count_and_encode, plan, operand, first, cycles, chunk_cycles, encoder)
-            if key is not None:
-                known[key] = future
-                if len(known) > REMEMBERED_CHUNKS:
-                    known.popitem(last=False)
-            return future
-
-        for first in range(0, plan.cycles, chunk_cycles):
-            cycles = min(chunk_cycles, plan.cycles - first)
-            parts = {operand: submit(operand, first, cycles) for operand in plan.groups}
-            yield _Stretch(first, cycles, parts, self._submit(encoder.encode_cycles, first, cycles, chunk_cycles))
+    def _put(self, passed: queue.Queue[_Stretch | None], stretch: _Stretch | None) -> None:
+        while True:
+            self._check()
+            try:
+                return passed.put(stretch, timeout=0.1)
+            except queue.Full:
+                continue
 
 
 _Item = TypeVar("_Item")
 
 
-def one_ahead(items: Iterable[_Item], start: Callable[[_Item], LayerRun]) -> Iterator[tuple[_Item, LayerRun]]:
-    """Yield items with their started runs, each after the next one was started too."""
-    waiting: tuple[_Item, LayerRun] | None = None
-    for item in items:
-        started = (item, start(item))
-        if waiting is not None:
-            yield waiting
-        waiting = started
-    if waiting is not None:
-        yield waiting
+class _Drive:
+    """Moves one layer from its first wall cycle to its last, a stretch of array cycles at a time."""
+
+    def __init__(
+        self,
+        plan: Demand,
+        hardware: Hardware,
+        encoder: ChunkEncoder | None,
+        window: int | None,
+        submit: Callable[..., Future[Any]],
+        check: Callable[[], None],
+    ) -> None:
+        self._plan = plan
+        self._encoder = encoder
+        self._submit = submit
+        self._check = check
+        self._log = encoder is not None and encoder.dram_words > 0
+        self._memory = LayerMemory(plan, hardware, submit, check, keep_addresses=self._log)
+        self._series = Series(window)
+        self._known: OrderedDict[bytes, Future[Sequence[bytes]]] = OrderedDict()
+        self._issued = {stream: _Issued() for stream in STREAMS}
+
+    def run(self, put: Callable[[_Stretch], None]) -> tuple[LayerResult, Series]:
+        """Run the layer and hand its stretches on."""
+        plan, encoder, series = self._plan, self._encoder, self._series
+        timeline = self._memory.timeline(series, self._log)
+        length = STRETCH_CYCLES if encoder is None else encoder.chunk_cycles(plan)
+        tallies = {operand: Tally() for operand in plan.groups}
+        for first in range(0, plan.cycles, length):
+            self._check()
+            walls = np.empty(min(length, plan.cycles - first), np.int64)
+            timeline.advance(first + len(walls), walls)
+            for operand in plan.groups:
+                tallies[operand] = tallies[operand].then(self._count(operand, first, walls))
+            ends = first + len(walls) == plan.cycles
+            dram = self._take_issued(timeline.issued(), ends) if self._log else []
+            put(_Stretch(first, len(walls), self._encoded(first, walls, length), dram))
+        timing = timeline.timing()
+        verdict = self._memory.verdict(timing)
+        return _result(plan, tallies, self._memory, timing, verdict), series.cut(timeline.wall_cycle)
+
+    def _count(self, operand: str, first: int, walls: Ints) -> Tally:
+        """Count a port group's requests, and add them to the series."""
+        from cyclesim.kernels.series import add_requests
+
+        requests = np.empty(len(walls), np.int32)
+        totals = np.empty(4, np.int64)
+        self._plan.count_requests(operand, first, requests, totals)
+        words, peak, first_row, last_row = totals.tolist()
+        if not words:
+            return Tally()
+        add_requests(requests, walls, self._series.window, self._series.column(f"sram_{operand}"))
+        return Tally(words, peak, int(walls[first_row]), int(walls[last_row]))
+
+    def _encoded(self, first: int, walls: Ints, length: int) -> dict[str, Future[Sequence[bytes]]]:
+        """Have a stretch's requests encoded; equal ones are encoded once."""
+        encoder = self._encoder
+        if encoder is None or not encoder.sram:
+            return {}
+        found = {operand: self._encode(encoder, operand, first, walls, length) for operand in self._plan.groups}
+        return {**found, "cycle": self._submit(encoder.encode_cycles, walls, length)}
+
+    def _encode(
+        self, encoder: ChunkEncoder, operand: str, first: int, walls: Ints, length: int
+    ) -> Future[Sequence[bytes]]:
+        known = self._known
+        key = self._plan.content_key(operand, first, len(walls)) if encoder.repeats else None
+        if key is not None and key in known:
+            known.move_to_end(key)
+            return known[key]
+        future = self._submit(encoder.encode, self._plan, operand, first, walls, length)
+        if key is not None:
+            known[key] = future
+            if len(known) > REMEMBERED_CHUNKS:
+                known.popitem(last=False)
+        return future
+
+    def _take_issued(self, walls: Mapping[str, Ints], ends: bool) -> list[_DramPart]:
+        """Have issued words encoded, as many at a time as the encoder wants."""
+        encoder = self._encoder
+        assert encoder is not None, "words are logged for an encoder"
+        addresses = self._memory.traffic.moved_addresses()
+        parts = []
+        for stream, issued in self._issued.items():
+            issued.add(walls[stream], addresses[stream])
+            for first, cycles, words in issued.take(encoder.dram_words, ends):
+                payload = self._submit(encoder.encode_dram, cycles, words)
+                parts.append(_DramPart(stream, first, len(words), payload))
+        return parts
 
 
-def _result(plan: Demand, tallies: dict[str, Tally]) -> LayerResult:
+class _Issued:
+    """Wall cycles and addresses of one stream's words; addresses are known before the cycles."""
+
+    def __init__(self) -> None:
+        self._walls: list[Ints] = []
+        self._addresses: list[NDArray[np.integer]] = []
+        self._taken = 0
+
+    def add(self, walls: Ints, addresses: Sequence[NDArray[np.integer]]) -> None:
+        self._walls.append(walls)
+        self._addresses += addresses
+
+    def take(self, words: int, ends: bool) -> Iterator[tuple[int, Ints, NDArray[np.integer]]]:
+        """Yield (first word, wall cycles, addresses) of `words` words each, at the end of what there is."""
+        count = sum(map(len, self._walls))
+        if not count or (count < words and not ends):
+            return
+        walls = np.concatenate(self._walls)
+        addresses = np.concatenate(self._addresses)
+        at = 0
+        while count - at >= words or (ends and at < count):
+            end = min(at + words, count)
+            yield self._taken + at, walls[at:end], addresses[at:end]
+            at = end
+        self._walls, self._addresses = [walls[at:]], [addresses[at:]]
+        self._taken += at
+
+
+def _result(
+    plan: Demand, tallies: Mapping[str, Tally], memory: LayerMemory, timing: LayerTiming, verdict: Verdict
+) -> LayerResult:
     gemm, folds = plan.gemm, plan.plan
     layer = gemm.layer
     counts = {operand: tallies.get(operand, Tally()) for operand in ALL_OPERANDS}
+    total = plan.cycles + timing.cold_start_cycles + timing.stall_cycles + timing.drain_cycles
+    array_size = folds.rows * folds.cols
+    channel = memory.channel
+    peaks = memory.traffic.peaks()
     return LayerResult(
         name=layer.name,
         index=layer.index,
@@ -280,18 +376,29 @@ def _result(plan: Demand, tallies: dict[str, Tally]) -> LayerResult:
         n=gemm.n,
         macs=gemm.macs,
         folds=gemm.groups * folds.folds,
-        array_size=folds.rows * folds.cols,
+        array_size=array_size,
         spatial_used=gemm.groups * folds.spatial_rows * folds.spatial_cols,
-        spatial_slots=gemm.groups * folds.folds * folds.rows * folds.cols,
+        spatial_slots=gemm.groups * folds.folds * array_size,
         compute_cycles=plan.cycles,
-        cold_start_cycles=0,
-        stall_cycles=0,
-        drain_cycles=0,
+        cold_start_cycles=timing.cold_start_cycles,
+        stall_cycles=timing.stall_cycles,
+        drain_cycles=timing.drain_cycles,
         sram_reads={operand: counts[operand].words for operand in ("ifmap", "filter", "psum")},
         sram_writes={"ofmap": counts["ofmap"].words},
         sram_peak_words={operand: counts[operand].peak for operand in ALL_OPERANDS},
         sram_first_cycle={operand: counts[operand].first for operand in ALL_OPERANDS},
         sram_last_cycle={operand: counts[operand].last for operand in ALL_OPERANDS},
+        dram_reads={stream: timing.words[stream] for stream in ("ifmap", "filter", "psum")},
+        dram_writes={"ofmap": timing.words["ofmap"]},
+        dram_first_cycle=timing.first_cycle,
+        dram_last_cycle=timing.last_cycle,
+        dram_peak_words={stream: peaks.get("evictions" if stream == "ofmap" else stream, 0) for stream in STREAMS},
+        step_cycles=folds.longest_step,
+        stall_by=timing.stall_by,
+        channel_words=channel.capacity(total),
+        machine_balance=None if channel.bandwidth is None else float(array_size / (channel.bandwidth * channel.ports)),
+        least_bandwidth=verdict.least_bandwidth,
+        bound=verdict.bound,
     )
 
 
@@ -305,11 +412,6 @@ def unsupported(hardware: Hardware) -> tuple[str, str] | None:
     """Return the key and the message of what this version does not simulate, or None."""
     if hardware.memory_model == "scalesim":
         return "MemoryModel", "MemoryModel scalesim is not available in this version: use native"
-    if hardware.interface_bandwidth == "USER":
-        return (
-            "InterfaceBandwidth",
-            "InterfaceBandwidth USER is not available in this version: use CALC, an unlimited DRAM channel",
-        )
     return None
 
 
@@ -409,16 +511,22 @@ def simulate(
     compile_kernels(None if traces is None else "hdf5")
     with LayerRunner(jobs or available_cores()) as runner:
         if traces is None:
-            runs = one_ahead(network.layers, lambda layer: runner.start(layer, hardware))
-            layers = tuple(run.finish(advance) for _, run in runs)
+            runs = runner.in_order(network.layers, lambda layer: runner.start(layer, hardware))
+            layers = [run.finish(advance)[0] for _, run in runs]
         else:
             from cyclesim.traces import TraceEncoder, TraceFile
 
             encoder = TraceEncoder()
-            runs = one_ahead(network.layers, lambda layer: runner.start(layer, hardware, encoder))
+            layers = []
             with TraceFile(traces, hardware) as file:
-                layers = tuple(run.finish(advance, file.layer(layer)) for layer, run in runs)
-    return RunResult(network.name, hardware, "simulate", layers)
+                for layer, run in runner.in_order(
+                    network.layers, lambda layer: runner.start(layer, hardware, encoder)
+                ):
+                    with file.layer(layer) as store:
+                        result, series = run.finish(advance, store)
+                        store.store_series(series, result.total_cycles)
+                    layers.append(result)
+    return RunResult(network.name, hardware, "simulate", tuple(layers))
 
 
 def available_cores() -> int:

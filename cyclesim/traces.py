@@ -1,4 +1,4 @@
-"""The trace file: which word was on which port in which cycle, in HDF5.
+"""The trace file: which word was on which port in which cycle, and when words crossed the DRAM channel, in HDF5.
 
 The format is described in traces/README.md. A chunk of an SRAM dataset is one port over many cycles, because that is
 how the demand kernel makes it and where it repeats itself. Chunks hold whole folds, so that equal ones come again and
@@ -23,6 +23,8 @@ from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
+from cyclesim.results import LayerResult
+from cyclesim.timeline import Series
 from cyclesim.workload import Layer
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ READER_CACHE_BYTES = 64 << 20
 """Decompressed chunks of a dataset that a reader keeps: enough for all ports of a wide array."""
 LIBRARY_VERSIONS = ("v108", "v110")
 """Readable since HDF5 1.10 (2016), whose chunk index is faster to write than the one before."""
+DRAM_CHUNK_WORDS = 1 << 16
+"""Words in a chunk of a DRAM dataset."""
 NOT_COMPRESSED = 0b10
 """HDF5's mask for a chunk on which the second filter, compression, was not used."""
 ADDRESS_LAYOUT = "group-major: the groups of the layer follow each other, array_cycles / groups cycles each"
@@ -66,6 +70,8 @@ def _divisors(number: int) -> list[int]:
     return [count for count in range(1, number + 1) if number % count == 0]
 
 
+Ints = NDArray[np.int64]
+
 _buffers = ThreadBuffers()
 
 
@@ -84,55 +90,52 @@ class TraceEncoder:
 
     Parameters
     ----------
-    sram : bool
-        Whether SRAM traces are written at all.
+    sram, dram : bool
+        Which traces are written.
     """
 
     repeats = True
 
-    def __init__(self, sram: bool = True) -> None:
-        self._sram = sram
+    def __init__(self, sram: bool = True, dram: bool = True) -> None:
+        self.sram = sram
+        self.dram_words = DRAM_CHUNK_WORDS if dram else 0
 
     def chunk_cycles(self, demand: Demand) -> int:
         """Return how many array cycles a chunk has."""
         return chunk_cycles(demand)
 
-    def encode(
-        self,
-        plan: Demand,
-        operand: str,
-        first_cycle: int,
-        cycles: int,
-        chunk_cycles: int,
-        requests: NDArray[np.int32],
-    ) -> list[bytes]:
+    def encode(self, plan: Demand, operand: str, first_cycle: int, walls: Ints, chunk_cycles: int) -> list[bytes]:
         """Generate one port group's chunk and return its stored form, port by port."""
         from cyclesim.kernels.encode import encode_ports
 
         group = plan.groups[operand]
         planes, recent, out = _encoding_space(plan.dtype.itemsize, chunk_cycles, group.ports)
-        line = _buffers.get("line", plan.dtype, cycles)
+        line = _buffers.get("line", plan.dtype, len(walls))
         ends = np.empty(group.ports, np.int64)
         encode_ports(
-            group.stream, group.folds, plan.plan.cycles, first_cycle, line, chunk_cycles, planes, recent, requests, out,
-            ends,
-        )  # fmt: skip
-        if not self._sram:
-            return []
+            group.stream, group.folds, plan.plan.cycles, first_cycle, line, chunk_cycles, planes, recent, out, ends
+        )
         starts = [0, *ends[:-1].tolist()]
         return [out[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
 
-    def encode_cycles(self, first_cycle: int, cycles: int, chunk_cycles: int) -> list[bytes]:
-        """Return the stored form of a chunk of wall cycles: with unlimited DRAM they are the array cycles."""
-        from cyclesim.kernels.lzf import encode_line
+    def encode_cycles(self, walls: Ints, chunk_cycles: int) -> list[bytes]:
+        """Return the stored form of a chunk of wall cycles."""
+        return [_encoded(walls, chunk_cycles)]
 
-        walls = np.arange(first_cycle, first_cycle + cycles, dtype=np.int64)
-        planes, recent, out = _encoding_space(walls.itemsize, chunk_cycles, 1)
-        return [out[: encode_line(walls, chunk_cycles, planes, recent, out)].tobytes()]
+    def encode_dram(self, walls: Ints, addresses: NDArray[np.integer]) -> list[bytes]:
+        """Return the stored forms of issued words' wall cycles and of their addresses."""
+        return [_encoded(walls, DRAM_CHUNK_WORDS), _encoded(addresses, DRAM_CHUNK_WORDS)]
+
+
+def _encoded(values: NDArray[np.integer], rows: int) -> bytes:
+    from cyclesim.kernels.lzf import encode_line
+
+    planes, recent, out = _encoding_space(values.itemsize, rows, 1)
+    return out[: encode_line(values, rows, planes, recent, out)].tobytes()
 
 
 class LayerTrace:
-    """Writes one layer's datasets into an HDF5 group; a `simulation.ChunkStore`.
+    """Writes one layer's datasets into an HDF5 group; a `simulation.ChunkStore`, and a context manager.
 
     Parameters
     ----------
@@ -146,58 +149,72 @@ class LayerTrace:
         self._create_group = create_group
         self._sram = sram
         self._dram = dram
+        self._group: h5py.Group | None = None
         self._datasets: dict[str, h5py.Dataset] = {}
-        self._begun = False
+
+    def __enter__(self) -> LayerTrace:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
 
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
-        """Write an encoded chunk."""
-        if not self._begun:
-            self._begin(demand)
+        """Write an encoded chunk of scratchpad requests."""
+        self._begin(demand)
         for name, ports in payloads.items():
-            if name in self._datasets:
-                dataset = self._datasets[name]
-                write = dataset.id.write_direct_chunk
-                raw_size = dataset.dtype.itemsize * dataset.chunks[0]
-                has_ports = dataset.ndim == 2
-                for port, payload in enumerate(ports):
-                    offset = (first_cycle, port) if has_ports else (first_cycle,)
-                    write(offset, payload, NOT_COMPRESSED if len(payload) == raw_size else 0)
+            dataset = self._datasets[f"sram/{name}"]
+            for port, payload in enumerate(ports):
+                _write_chunk(dataset, (first_cycle, port) if dataset.ndim == 2 else (first_cycle,), payload)
+
+    def store_dram(self, demand: Demand, stream: str, first_word: int, words: int, payload: Sequence[bytes]) -> None:
+        """Write encoded words of a DRAM stream."""
+        self._begin(demand)
+        for name, encoded in zip(("cycle", "address"), payload, strict=True):
+            dataset = self._datasets[f"dram/{stream}/{name}"]
+            dataset.id.set_extent((first_word + words,))
+            _write_chunk(dataset, (first_word,), encoded)
+
+    def store_series(self, series: Series, total_cycles: int) -> None:
+        """Write the layer's series."""
+        assert self._group is not None, "a layer has at least one chunk"
+        write_series(self._group, series, total_cycles)
 
     def _begin(self, demand: Demand) -> None:
-        self._begun = True
-        group = self._create_group()
+        if self._group is not None:
+            return
+        group = self._group = self._create_group()
         gemm, plan = demand.gemm, demand.plan
-        group.attrs.update(
-            name=gemm.layer.name, m=gemm.m, k=gemm.k, n=gemm.n, groups=gemm.groups, dataflow=plan.dataflow,
-            variant=f"{plan.variant}{'+trim' if plan.trimmed else ''}", layout=ADDRESS_LAYOUT,
-            array_cycles=demand.cycles,
+        _describe(
+            group, gemm.layer.name, (gemm.m, gemm.k, gemm.n, gemm.groups), plan.dataflow, plan.variant, plan.trimmed,
+            demand.cycles,
         )  # fmt: skip
+        cycle_type = np.dtype(np.int64)
         if self._sram:
             rows = chunk_cycles(demand)
             sram = group.create_group("sram")
             for operand in SRAM_OPERANDS:
                 if operand in demand.groups:
                     shape = (demand.cycles, demand.groups[operand].ports)
-                    self._datasets[operand] = create_chunked(sram, operand, shape, (rows, 1), demand.dtype, -1)
-            self._datasets["cycle"] = create_chunked(sram, "cycle", (demand.cycles,), (rows,), np.dtype(np.int64), 0)
+                    dataset = create_chunked(sram, operand, shape, (rows, 1), demand.dtype, -1)
+                    self._datasets[f"sram/{operand}"] = dataset
+            self._datasets["sram/cycle"] = create_chunked(sram, "cycle", (demand.cycles,), (rows,), cycle_type, 0)
         if self._dram:
-            self._create_empty(group, demand.dtype)
+            for stream in DRAM_STREAMS:
+                words = group.create_group(f"dram/{stream}")
+                for name, dtype in (("cycle", cycle_type), ("address", demand.dtype)):
+                    dataset = create_chunked(words, name, (0,), (DRAM_CHUNK_WORDS,), dtype, 0, grows=True)
+                    self._datasets[f"dram/{stream}/{name}"] = dataset
 
-    def _create_empty(self, group: h5py.Group, address_type: np.dtype[Any]) -> None:
-        """Make the DRAM datasets, by the low-level interface: with eight of them a layer it is worth it."""
-        from h5py import h5d, h5s, h5t
 
-        nothing = h5s.create_simple((0,))
-        types = {b"cycle": h5t.py_create(np.dtype(np.int64)), b"address": h5t.py_create(address_type)}
-        for stream in DRAM_STREAMS:
-            words = group.create_group(f"dram/{stream}").id
-            for name, kind in types.items():
-                h5d.create(words, name, kind, nothing)
+def _write_chunk(dataset: h5py.Dataset, offset: tuple[int, ...], payload: bytes) -> None:
+    raw_size = dataset.dtype.itemsize * dataset.chunks[0]
+    dataset.id.write_direct_chunk(offset, payload, NOT_COMPRESSED if len(payload) == raw_size else 0)
 
 
 def create_chunked(
-    group: h5py.Group, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype[Any], fill: int
-) -> h5py.Dataset:
+    group: h5py.Group, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype[Any], fill: int,
+    grows: bool = False,
+) -> h5py.Dataset:  # fmt: skip
     """Make a shuffled and compressed dataset. The low-level interface saves a third of the time."""
     import h5py
     from h5py import h5d, h5p, h5s, h5t, h5z
@@ -207,7 +224,47 @@ def create_chunked(
     settings.set_fill_value(np.array(fill, dtype))
     settings.set_shuffle()
     settings.set_filter(h5z.FILTER_LZF, h5z.FLAG_OPTIONAL)
-    return h5py.Dataset(h5d.create(group.id, name.encode(), h5t.py_create(dtype), h5s.create_simple(shape), settings))
+    space = h5s.create_simple(shape, (h5s.UNLIMITED,)) if grows else h5s.create_simple(shape)
+    return h5py.Dataset(h5d.create(group.id, name.encode(), h5t.py_create(dtype), space, settings))
+
+
+def create_layer(file: h5py.File, layer: LayerResult, hardware: Hardware) -> None:
+    """Make the group of a layer without traces."""
+    _describe(
+        file.create_group(layer_path(layer.index)), layer.name, (layer.m, layer.k, layer.n, layer.groups),
+        hardware.dataflow, hardware.variant, hardware.trim_folds, layer.compute_cycles,
+    )  # fmt: skip
+
+
+def _describe(
+    group: h5py.Group, name: str, sizes: tuple[int, int, int, int], dataflow: str, variant: str, trimmed: bool,
+    cycles: int,
+) -> None:  # fmt: skip
+    m, k, n, groups = sizes
+    write_attributes(
+        group, name=name, m=m, k=k, n=n, groups=groups, dataflow=dataflow,
+        variant=f"{variant}{'+trim' if trimmed else ''}", layout=ADDRESS_LAYOUT, array_cycles=cycles,
+    )  # fmt: skip
+
+
+def write_attributes(group: h5py.Group, **values: str | int) -> None:
+    """Write attributes into a new group; h5py's own way, which can also replace them, takes six times as long."""
+    from h5py import h5a, h5s, h5t
+
+    for name, value in values.items():
+        array = np.array(value, h5t.string_dtype() if isinstance(value, str) else np.int64)
+        kind = h5t.py_create(array.dtype, logical=True)
+        h5a.create(group.id, name.encode(), kind, h5s.create(h5s.SCALAR)).write(array)
+
+
+def write_series(group: h5py.Group, series: Series, total_cycles: int) -> None:
+    """Write a layer's series: words in windows of wall cycles, and the share of stalled cycles."""
+    target = group.create_group("series")
+    target.attrs["window"] = series.window
+    for side in ("sram", "dram"):
+        columns = np.stack([series.column(f"{side}_{operand}") for operand in DRAM_STREAMS], axis=1)
+        target.create_dataset(side, data=columns).attrs["columns"] = DRAM_STREAMS
+    target.create_dataset("stall_fraction", data=series.stall_fraction(total_cycles))
 
 
 def write_header(file: h5py.File, hardware: Hardware) -> None:
@@ -231,6 +288,8 @@ class TraceFile:
     def __init__(self, path: str | os.PathLike[str], hardware: Hardware) -> None:
         import h5py
 
+        if not os.fspath(path) or Path(path).is_dir():
+            raise BadInput(str(path) or "cyclesim", None, "traces cannot be written: it is not the name of a file")
         self._path = Path(path)
         self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
         try:
@@ -247,9 +306,10 @@ class TraceFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        if kind is None:
-            os.replace(self._temporary, self._path)
-        else:
+        try:
+            if kind is None:
+                os.replace(self._temporary, self._path)
+        finally:
             self._temporary.unlink(missing_ok=True)
 
     def layer(self, layer: Layer) -> LayerTrace:
@@ -276,14 +336,16 @@ class TraceReader:
         except OSError as error:
             raise BadInput(os.fspath(path), None, f"is not a readable trace file: {error}") from None
         attrs = self._file.attrs
-        if attrs.get("format") != FORMAT or int(attrs.get("version", 0)) > FORMAT_VERSION:
+        try:
+            if attrs["format"] != FORMAT or int(attrs["version"]) > FORMAT_VERSION:
+                raise ValueError
+            self.run_name: str = attrs["run_name"]
+            self.hardware: dict[str, Any] = json.loads(attrs["hardware"])
+            self.layers: dict[int, h5py.Group] = {int(key): group for key, group in self._file["layers"].items()}
+        except (KeyError, TypeError, ValueError):
             self._file.close()
-            raise BadInput(
-                os.fspath(path), None, f"is no trace file of format {FORMAT}, version {FORMAT_VERSION} or older"
-            )
-        self.run_name: str = attrs["run_name"]
-        self.hardware: dict[str, Any] = json.loads(attrs["hardware"])
-        self.layers: dict[int, h5py.Group] = {int(key): group for key, group in self._file["layers"].items()}
+            message = f"is no complete trace file of format {FORMAT}, version {FORMAT_VERSION} or older"
+            raise BadInput(os.fspath(path), None, message) from None
 
     def __enter__(self) -> TraceReader:
         return self
@@ -300,6 +362,16 @@ class TraceReader:
         sram = self.layers[index]["sram"]
         for first in range(0, len(sram["cycle"]), cycles):
             yield sram["cycle"][first : first + cycles], sram[operand][first : first + cycles]
+
+    def series(self, index: int) -> dict[str, NDArray[Any]]:
+        """Return a layer's series: ``start`` (first cycle of each window), ``stall_fraction``, ``sram_ifmap``, …."""
+        group = self.layers[index]["series"]
+        found = {"start": np.arange(len(group["stall_fraction"])) * int(group.attrs["window"])}
+        found["stall_fraction"] = group["stall_fraction"][:]
+        for side in ("sram", "dram"):
+            words = group[side][:]
+            found.update({f"{side}_{name}": words[:, i] for i, name in enumerate(group[side].attrs["columns"])})
+        return found
 
 
 def open_trace(path: str | os.PathLike[str]) -> TraceReader:

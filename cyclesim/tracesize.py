@@ -14,7 +14,7 @@ HDF5_LAYER_BYTES = 40_000
 
 
 def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
-    """Return an estimate of the bytes of a layer's SRAM traces, on the high side.
+    """Return an estimate of the bytes of a layer's traces, on the high side: as if every request went to DRAM.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
     if form == "csv":
         files = 4 if reads_psums else 3
         idle_cells = cycles * ports - requests
-        return requests * (len(str(highest)) + 1) + idle_cells * len("-1,") + files * cycles * (len(str(cycles)) + 1)
-    words_bytes = cycles * ports * (4 if highest < 2**31 else 8) + 8 * cycles
+        address, cycle = len(str(highest)) + 1, len(str(cycles)) + 1
+        return requests * address + idle_cells * len("-1,") + files * cycles * cycle + requests * (address + cycle)
+    address = 4 if highest < 2**31 else 8
+    words_bytes = cycles * ports * address + 8 * cycles + requests * (address + 8)
     return HDF5_LAYER_BYTES + words_bytes // HDF5_RATIO

@@ -303,6 +303,24 @@ def fill(stream, folds, cycles_per_group, first_cycle, out, requests):
 
 
 @njit(cache=True, nogil=True)
+def requests_per_cycle(stream, folds, cycles_per_group, first_cycle, requests):
+    """Fill `requests` (cycles,) int32 as `fill` does, without generating the addresses: about 1 ns a cycle."""
+    cycles = requests.size
+    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
+    requests[:] = 0
+    for i in range(table.shape[0]):
+        for port in range(table[i, 3]):
+            enter = table[i, 0] + stream.skew * port
+            low = max(enter, 0)
+            high = min(enter + table[i, 1], cycles)
+            if low < high:
+                requests[low] += 1
+                if high < cycles:
+                    requests[high] -= 1
+    finish_requests(requests, table, stream.skew, stream.pad_class, stream.pad_masks)
+
+
+@njit(cache=True, nogil=True)
 def tally(requests, totals):
     """Add a chunk's per-cycle requests to running totals.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
-from cyclesim.kernels.demand import fill_port, finish_requests, folds_in_flight
+from cyclesim.kernels.demand import fill_port, folds_in_flight
 from cyclesim.kernels.lzf import encode_line
 
 
 @njit(cache=True, nogil=True)
 def encode_ports(
-    stream, folds, cycles_per_group, first_cycle, line, rows, planes, recent, requests, out, ends
+    stream, folds, cycles_per_group, first_cycle, line, rows, planes, recent, out, ends
 ):  # fmt: skip
     """Encode a chunk of a port group.
 
@@ -22,8 +23,6 @@ def encode_ports(
         Working space of the length of the stretch.
     rows, planes, recent
         As in `lzf.encode_line`.
-    requests : (cycles,) int32
-        Filled with the number of ports that carry a request.
     out : (ports * (itemsize * rows * 33 / 32 + 8),) uint8
         Filled with the encoded ports, one after the other.
     ends : (ports,) int64
@@ -31,13 +30,12 @@ def encode_ports(
     """
     cycles = line.size
     table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
-    requests[:cycles] = 0
+    changes = np.zeros(cycles, np.int32)  # nobody's here: requests are counted elsewhere
     place = 0
     for port in range(stream.ports):
         fill_port(
-            line, requests, port, table, stream.skew, stream.time_address, stream.space_address, stream.pad_class,
+            line, changes, port, table, stream.skew, stream.time_address, stream.space_address, stream.pad_class,
             stream.pad_masks,
         )  # fmt: skip
         place += encode_line(line, rows, planes, recent, out[place:])
         ends[port] = place
-    finish_requests(requests, table, stream.skew, stream.pad_class, stream.pad_masks)

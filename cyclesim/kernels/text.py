@@ -32,13 +32,13 @@ def _put_int(value, out, place):
 
 
 @njit(cache=True, nogil=True)
-def format_rows(first_wall_cycle, addresses, out):
+def format_rows(walls, addresses, out):
     """Write one line a cycle and return how many bytes were written.
 
     Parameters
     ----------
-    first_wall_cycle : int
-        Wall cycle of the first column; the others follow without gaps.
+    walls : (cycles,) int64
+        The wall cycle of each column.
     addresses : (ports, cycles) int32 or int64
     out : (bytes,) uint8
         With room for (ports + 1) * cycles integers of `LONGEST_INT` characters, each with a separator.
@@ -46,7 +46,7 @@ def format_rows(first_wall_cycle, addresses, out):
     ports, cycles = addresses.shape
     place = 0
     for cycle in range(cycles):
-        place = _put_int(first_wall_cycle + cycle, out, place)
+        place = _put_int(walls[cycle], out, place)
         for port in range(ports):
             out[place] = 44  # comma
             place = _put_int(np.int64(addresses[port, cycle]), out, place + 1)

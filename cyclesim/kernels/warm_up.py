@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
@@ -21,21 +23,43 @@ def warm_up(traces: str | None = None) -> None:
     requests = np.zeros(1, np.int32)
     totals = np.zeros(4, np.int64)
     out = np.zeros((1, 1), np.int32)
-    demand.count(stream, table, 1, 0, 1, 1, np.zeros(1, np.int32), requests, totals)
+    demand.requests_per_cycle(stream, table, 1, 0, requests)
+    demand.tally(requests, totals)
+    _warm_up_memory(stream, table)
     if traces is None:
         return
-    demand.tally(requests, totals)
     if traces == "csv":
         from cyclesim.kernels import text
 
         demand.fill(stream, table, 1, 0, out, requests)
-        text.format_rows(0, out, np.zeros(64, np.uint8))
+        text.format_rows(np.zeros(1, np.int64), out, np.zeros(64, np.uint8))
         return
     from cyclesim.kernels import encode, lzf
 
     demand.folds_in_flight(stream, table, 1, 0, 1)
     planes, recent, packed = np.zeros(16, np.uint8), np.zeros(1 << 13, np.int32), np.zeros(64, np.uint8)
-    encode.encode_ports(
-        stream, table, 1, 0, np.zeros(1, np.int32), 1, planes, recent, requests, packed, np.zeros(1, np.int64)
-    )
+    encode.encode_ports(stream, table, 1, 0, axis, 1, planes, recent, packed, np.zeros(1, np.int64))
+    lzf.encode_line(axis, 1, planes, recent, packed)
     lzf.encode_line(np.zeros(1, np.int64), 1, planes, recent, packed)
+
+
+def _warm_up_memory(stream: Any, table: Any) -> None:
+    """Run the kernels of the memory system on one word."""
+    from cyclesim.kernels import series, timeline, traffic
+
+    words, requests, entered = np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32)
+    numbers, addresses = [np.zeros(1, np.int64) for _ in range(6)], np.zeros(1, np.int32)
+    place = (stream, table, 1, 0, 1, words, requests, 0, entered, 1, 0)
+    traffic.read_chunk(*place, *numbers[:2], addresses)
+    traffic.write_chunk(*place, *numbers, addresses, addresses.copy())
+    traffic.renumber(entered, 0, 0)
+    traffic.busiest_step(numbers[0], numbers[1], 1, np.array([1, 0, 0]))
+    clock, queue = np.zeros(timeline.CLOCK_SIZE, np.int64), np.zeros((timeline.QUEUES, timeline.QUEUE_FIELDS), np.int64)
+    clock[timeline.SLOTS] = -1
+    events = np.zeros((timeline.QUEUES, 1), np.int64)
+    empty = np.empty((0, 0), np.int64)
+    timeline.run(
+        clock, queue, events, events.copy(), events.copy(), numbers[0], numbers[1], 0, 1, 1, 1, 0, 1, 1, 0,
+        np.zeros(4, np.int64), 0, numbers[2], empty, 1, empty,
+    )  # fmt: skip
+    series.add_requests(requests, numbers[0], 1, np.zeros((1, 2), np.int64)[:, 0])

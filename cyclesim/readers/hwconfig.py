@@ -158,14 +158,25 @@ def format_hardware(hardware: Hardware) -> str:
 def _options(overrides: Mapping[str, str]) -> dict[str, _Setting]:
     options: dict[str, _Setting] = {}
     for key, text in overrides.items():
-        known = KEYS.get(key.strip().lower())
-        if known is None:
-            names = [each.name for each in KEYS.values()]
-            message = f"must name a key of the .cfg that has an effect {got(key, names)}"
-            raise BadInput("cyclesim", None, f"--sweep {printable(key[:60])}: {message}")
-        option = _OPTIONS.get(known.name, f"--sweep {known.name}")
-        options[known.name] = _Setting(text.strip(), "cyclesim", None, option)
+        name = key_name(key)
+        options[name] = _Setting(text.strip(), "cyclesim", None, _OPTIONS.get(name, f"--sweep {name}"))
     return options
+
+
+def key_name(key: str) -> str:
+    """Return a swept key as the documentation spells it.
+
+    Raises
+    ------
+    BadInput
+        If no key of the .cfg that has an effect has this name.
+    """
+    known = KEYS.get(key.strip().lower())
+    if known is None:
+        names = [each.name for each in KEYS.values()]
+        message = f"must name a key of the .cfg that has an effect {got(key, names)}"
+        raise BadInput("cyclesim", None, f"--sweep {printable(key[:60])}: {message}")
+    return known.name
 
 
 def _override(given: dict[str, _Setting], options: Mapping[str, _Setting]) -> None:

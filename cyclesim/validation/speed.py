@@ -22,9 +22,11 @@ from cyclesim.api import load_hardware, load_topology
 from cyclesim.demand import demand
 from cyclesim.hardware import Dataflow, Hardware
 from cyclesim.listing import table
-from cyclesim.simulation import BUFFER_WORDS, available_cores, compile_kernels, layer_cycles, simulate
+from cyclesim.simulation import available_cores, compile_kernels, layer_cycles, simulate
 from cyclesim.workload import ConvShape, Layer, Network
 
+BUFFER_WORDS = 1 << 19
+"""Addresses that are generated at a time: 2 MB of int32. Half of that would be no faster, twice no slower."""
 # ifmap h, w, filter h, w, channels, filters, stride: topologies/conv_nets/alexnet.csv of SCALE-Sim 3.0.0
 _ALEXNET_5 = [
     (224, 224, 11, 11, 3, 96, 4),

@@ -13,7 +13,7 @@ import pytest
 
 import cyclesim as package
 from cyclesim.demand import demand
-from cyclesim.results import RESULT_FIELDS
+from cyclesim.results import RESULT_FIELDS, flatten
 from tests.cli.conftest import CommandLine
 
 SMALL = ("-t", "net.csv", "-c", "machine.cfg")
@@ -30,7 +30,7 @@ def test_a_run_writes_reports_and_nothing_else(cyclesim: CommandLine) -> None:
     folder = cyclesim.folder / "deep/er/out/tiny"
     assert said.status == 0
     assert said.err == ""
-    assert sorted(path.name for path in folder.iterdir()) == [*REPORTS[:3], "STALL_REPORT.csv", "SUMMARY.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [*REPORTS, "SUMMARY.json", "traces.h5"]
 
 
 def test_the_summary_has_every_field_of_every_layer_under_its_name(cyclesim: CommandLine) -> None:
@@ -58,7 +58,7 @@ def test_reports_start_with_the_columns_of_scalesim(cyclesim: CommandLine) -> No
         "Mapping Efficiency %", "Compute Util %",
     ]  # fmt: skip
     for row, layer in zip(rows, layers, strict=True):
-        assert row["Total Cycles"] == str(layer["compute_cycles"])
+        assert row["Total Cycles"] == str(layer["compute_cycles"] + layer["stall_cycles"])
         assert float(row["Overall Util %"]) == pytest.approx(100 * layer["utilization"], rel=1e-15)
     text = (cyclesim.folder / "results/tiny/DETAILED_ACCESS_REPORT.csv").read_text(encoding="utf-8")
     assert not any(line.endswith(", ") or ", " in line for line in text.splitlines())
@@ -67,6 +67,7 @@ def test_reports_start_with_the_columns_of_scalesim(cyclesim: CommandLine) -> No
 def test_traces_hold_the_demand_of_every_layer(cyclesim: CommandLine) -> None:
     assert cyclesim("run", *SMALL, "-s", "Y").status == 0
     machine = package.load_hardware("machine.cfg")
+    run = package.simulate(package.load_topology("net.csv"), machine)
     with h5py.File(cyclesim.folder / "results/tiny/traces.h5") as file:
         assert file.attrs["format"] == "cyclesim-trace"
         assert json.loads(file.attrs["hardware"])["ArrayWidth"] == 3
@@ -75,15 +76,17 @@ def test_traces_hold_the_demand_of_every_layer(cyclesim: CommandLine) -> None:
             plan = demand(layer, machine)
             assert group.attrs["name"] == layer.name
             assert set(group["sram"]) == {*plan.groups, "cycle"}
-            assert np.array_equal(group["sram/cycle"], np.arange(plan.cycles))
+            assert group["sram/cycle"].shape == (plan.cycles,)
+            assert (np.diff(group["sram/cycle"]) >= 1).all()
             for operand, ports in plan.groups.items():
                 expected = np.empty((ports.ports, plan.cycles), plan.dtype)
                 plan.fill(operand, 0, expected, np.empty(plan.cycles, np.int32))
                 assert np.array_equal(group["sram"][operand][:].T, expected)
                 assert group["sram"][operand].dtype == np.int32
-            assert {stream: len(group[f"dram/{stream}/address"]) for stream in group["dram"]} == dict.fromkeys(
-                ["ifmap", "filter", "psum", "ofmap"], 0
-            )
+            result = run.layers[layer.index]
+            words = {**result.dram_reads, **result.dram_writes}
+            assert {stream: len(group[f"dram/{stream}/address"]) for stream in group["dram"]} == words
+            assert {stream: len(group[f"dram/{stream}/cycle"]) for stream in group["dram"]} == words
 
 
 def test_csv_traces_hold_the_same_words_as_hdf5(cyclesim: CommandLine) -> None:
@@ -100,6 +103,13 @@ def test_csv_traces_hold_the_same_words_as_hdf5(cyclesim: CommandLine) -> None:
                     text = np.loadtxt(path, delimiter=",", dtype=np.int64, ndmin=2)
                     assert np.array_equal(text[:, 0], sram["cycle"])
                     assert np.array_equal(text[:, 1:], sram[operand])
+                path = cyclesim.folder / f"text/tiny/layer{index}/{operand.upper()}_DRAM_TRACE.csv"
+                dram = file[f"layers/{index:04d}/dram/{operand}"]
+                lines = [f"{cycle},{address}" for cycle, address in zip(dram["cycle"], dram["address"], strict=True)]
+                assert path.read_text(encoding="utf-8").splitlines() == lines
+            series = np.genfromtxt(cyclesim.folder / f"text/tiny/layer{index}/SERIES.csv", delimiter=",", names=True)
+            for operand in ("ifmap", "filter", "psum", "ofmap"):
+                assert series[f"dram_{operand}"].sum() == len(file[f"layers/{index:04d}/dram/{operand}/cycle"])
 
 
 @pytest.mark.parametrize(
@@ -111,11 +121,24 @@ def test_trace_options_choose_what_is_written(
     cyclesim: CommandLine, options: tuple[str, ...], sram: bool, dram: bool
 ) -> None:
     assert cyclesim("run", *SMALL, *options).status == 0
-    path = cyclesim.folder / "results/tiny/traces.h5"
-    assert path.exists() == (sram or dram)
-    if path.exists():
-        with h5py.File(path) as file:
-            assert set(file["layers/0000"]) == {name for name, on in (("sram", sram), ("dram", dram)) if on}
+    with h5py.File(cyclesim.folder / "results/tiny/traces.h5") as file:
+        wanted = {name for name, on in (("sram", sram), ("dram", dram)) if on}
+        assert set(file["layers/0000"]) == {*wanted, "series"}
+
+
+def test_the_window_of_the_series_is_selectable(cyclesim: CommandLine) -> None:
+    assert cyclesim("run", *SMALL, "--window", "0").status == 0
+    assert not (cyclesim.folder / "results/tiny/traces.h5").exists()
+    for words in ((), ("--window", "7")):
+        cyclesim("run", *SMALL, *words)
+        layer = summary(cyclesim.folder / "results/tiny")["layers"][0]
+        with package.open_trace("results/tiny/traces.h5") as trace:
+            series = trace.series(0)
+            window = int(trace.layers[0]["series"].attrs["window"])
+        assert window == (7 if words else window)
+        assert series["start"].tolist() == list(range(0, layer["total_cycles"], window))
+        assert series["sram_ifmap"].sum() == layer["sram_reads"]["ifmap"]
+        assert series["dram_ofmap"].sum() == layer["dram_writes"]["ofmap"]
 
 
 def test_results_do_not_depend_on_jobs_or_traces(cyclesim: CommandLine) -> None:
@@ -146,7 +169,7 @@ def test_dry_run_prints_sizes_and_writes_nothing(cyclesim: CommandLine) -> None:
     run = package.simulate(package.load_topology("net.csv"), package.load_hardware("machine.cfg"))
     assert said.status == 0
     assert "first conv" in said.out
-    assert f"{run.totals.total_cycles:,}" in said.out
+    assert f"{run.totals.compute_cycles:,}" in said.out
     assert not (cyclesim.folder / "results").exists()
 
 
@@ -211,13 +234,78 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_written(
     assert sorted(cyclesim.folder.rglob("*")) == before
 
 
-def test_a_limited_dram_channel_is_refused_at_its_line(cyclesim: CommandLine) -> None:
+def test_a_limited_dram_channel_stalls_the_array(cyclesim: CommandLine) -> None:
     machine = cyclesim.folder / "machine.cfg"
-    text = machine.read_text(encoding="utf-8").replace("= CALC", "= USER\n[cyclesim]\nDramBandwidth = 4")
+    cyclesim("run", *SMALL)
+    free = summary(cyclesim.folder / "results/tiny")
+    text = machine.read_text(encoding="utf-8").replace("= CALC", "= USER\n[cyclesim]\nDramBandwidth = 1/2")
     machine.write_text(text, encoding="utf-8")
-    said = cyclesim("run", *SMALL)
-    assert said.status == 2
-    assert said.err.startswith("machine.cfg:11: InterfaceBandwidth USER is not available")
+    assert cyclesim("run", *SMALL).status == 0
+    found = summary(cyclesim.folder / "results/tiny")
+    for layer, without in zip(found["layers"], free["layers"], strict=True):
+        assert layer["stall_cycles"] > 0
+        assert layer["dram_reads"] == without["dram_reads"]
+        words = sum((*layer["dram_reads"].values(), *layer["dram_writes"].values()))
+        assert words <= layer["total_cycles"] // 2
+        assert layer["channel_utilization"] == words / (layer["total_cycles"] // 2)
+        assert layer["machine_balance"] == 24
+        assert without["channel_utilization"] is None
+        assert layer["bound"] == "bandwidth"
+        assert layer["least_bandwidth"] == without["least_bandwidth"]
+
+
+class TestSweep:
+    def test_one_line_for_each_point_and_layer(self, cyclesim: CommandLine) -> None:
+        said = cyclesim("run", *SMALL, "--sweep", "dramBandwidth=1/2,4", "--sweep", "OfmapSramWords=8,400")
+        assert said.status == 0
+        folder = cyclesim.folder / "results/tiny"
+        assert [path.name for path in folder.iterdir()] == ["SWEEP.csv"]
+        with (folder / "SWEEP.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0])[:4] == ["DramBandwidth", "OfmapSramWords", "LayerID", "Layer"]
+        assert [tuple(row.values())[:3] for row in rows] == [
+            (bandwidth, words, str(layer)) for bandwidth in ("1/2", "4") for words in ("8", "400") for layer in range(5)
+        ]
+        machine = cyclesim.folder / "machine.cfg"
+        text = machine.read_text(encoding="utf-8")
+        machine.write_text(
+            text.replace("= CALC", "= USER\n[cyclesim]\nDramBandwidth = 4\nOfmapSramWords = 8"), encoding="utf-8"
+        )
+        cyclesim("run", *SMALL)
+        for row, layer in zip(rows[10:15], summary(folder)["layers"], strict=True):
+            for name, value in flatten(layer).items():
+                column = {"index": "LayerID", "name": "Layer"}.get(name, name)
+                assert row[column] == ("" if value is None else str(value))
+
+    def test_a_dry_run_lists_the_points(self, cyclesim: CommandLine) -> None:
+        said = cyclesim("run", *SMALL, "--sweep", "ArrayWidth=2,3,8", "--dry-run")
+        assert said.status == 0
+        assert len(said.out.splitlines()) == 4
+        assert not (cyclesim.folder / "results").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("ArayWidth=1",), "cyclesim: --sweep ArayWidth: must name a key"),
+            (("ArrayWidth",), "cyclesim: --sweep: must be KEY=VALUE,VALUE,... (got 'ArrayWidth')"),
+            (("ArrayWidth=1,",), "cyclesim: --sweep: must be KEY=VALUE,VALUE,..."),
+            (("ArrayWidth=1,0",), "cyclesim: --sweep ArrayWidth: "),
+            (("ArrayWidth=1", "--sweep", "arraywidth=2"), "cyclesim: --sweep: ArrayWidth is given twice"),
+            (("Dataflow=os", "--dataflow", "ws"), "cyclesim: --sweep: Dataflow is given twice"),
+            (("ArrayWidth=1", "-s", "Y"), "cyclesim: --sweep: writes SWEEP.csv only"),
+            (("ArrayWidth=1", "--resume"), "cyclesim: --sweep: writes SWEEP.csv only"),
+            (("FoldOverlap=pipe2", "--dataflow", "os"), "variant os-pipe2 is not defined"),
+            (("MemoryModel=native,scalesim",), "cyclesim: --sweep MemoryModel: "),
+        ],
+    )
+    def test_a_bad_sweep_is_refused_before_anything_runs(
+        self, cyclesim: CommandLine, words: tuple[str, ...], message: str
+    ) -> None:
+        said = cyclesim("run", *SMALL, "--sweep", *words)
+        assert said.status == 2
+        assert message in said.err
+        assert said.err.count("\n") == 1
+        assert not (cyclesim.folder / "results").exists()
 
 
 def test_list_names_what_is_shipped(cyclesim: CommandLine) -> None:

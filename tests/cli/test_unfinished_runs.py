@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from cyclesim.rundir import RunFolder
 from cyclesim.simulation import LayerRun, LayerRunner
 from cyclesim.workload import Layer
 from tests.cli.conftest import CommandLine
@@ -24,7 +25,7 @@ def fail_at(layer_index: int, error: BaseException, monkeypatch: pytest.MonkeyPa
 
     def finish(self: LayerRun, *arguments: Any) -> Any:
         result = real(self, *arguments)
-        if result.index == layer_index:
+        if result[0].index == layer_index:
             raise error
         return result
 
@@ -57,7 +58,7 @@ def test_a_stopped_run_keeps_finished_layers_only_and_resumes(
     assert [path.name for path in folder.iterdir()] == [".partial"]
     left = sorted(path.name for path in (folder / ".partial").iterdir())
     layers = ["0000.h5", "0001.h5"] if form == "hdf5" else ["layer0", "layer1"]
-    assert left == sorted(["0000.json", "0001.json", *layers, "run.json"])
+    assert left == sorted(["0000.json", "0000.npz", "0001.json", "0001.npz", *layers, "run.json"])
 
     simulated: list[int] = []
     real: Callable[..., Any] = LayerRunner.start
@@ -138,3 +139,51 @@ def test_traces_that_do_not_fit_the_disk_are_refused(cyclesim: CommandLine, monk
     assert said.status == 2
     assert said.err.startswith("cyclesim: --traces: ")
     assert not (cyclesim.folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("0001.json", b""), ("0001.json", b'{"a": 1}'), ("0001.h5", b""), ("0001.npz", b"PK")]
+)
+def test_a_damaged_layer_is_run_again(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    with monkeypatch.context() as patch:
+        fail_at(3, KeyboardInterrupt(), patch)
+        cyclesim("run", *SMALL, "-s", "Y")
+    folder = cyclesim.folder / "results/tiny"
+    (folder / ".partial" / name).write_bytes(content)
+    assert cyclesim("run", *SMALL, "-s", "Y", "--resume").status == 0
+    cyclesim("run", *SMALL, "-s", "Y", "-p", "whole")
+    assert everything(folder) == everything(cyclesim.folder / "whole/tiny")
+
+
+def test_files_that_are_not_the_runs_stay(cyclesim: CommandLine) -> None:
+    folder = cyclesim.folder / "results/tiny"
+    cyclesim("run", *SMALL, "-s", "Y", "--trace-format", "csv")
+    (folder / "layer1/notes.txt").write_text("mine", encoding="utf-8")
+    (folder / "layer0-notes").mkdir()
+    (folder / "layer7.txt").write_text("mine", encoding="utf-8")
+    assert cyclesim("run", *SMALL).status == 0
+    assert sorted(path.name for path in folder.glob("layer*")) == ["layer0-notes", "layer1", "layer7.txt"]
+    assert [path.name for path in (folder / "layer1").iterdir()] == ["notes.txt"]
+    assert cyclesim("run", *SMALL, "-s", "Y", "--trace-format", "csv").status == 0
+    assert (folder / "layer1/notes.txt").exists()
+    assert (folder / "layer1/IFMAP_SRAM_TRACE.csv").exists()
+
+
+def test_a_folder_in_place_of_a_report_is_refused_at_once(cyclesim: CommandLine) -> None:
+    (cyclesim.folder / "results/tiny/SUMMARY.json").mkdir(parents=True)
+    said = cyclesim("run", *SMALL)
+    assert said.status == 2
+    assert said.err.startswith("cyclesim: -p: ")
+    assert [path.name for path in (cyclesim.folder / "results/tiny").iterdir()] == ["SUMMARY.json"]
+
+
+def test_a_second_run_into_the_same_folder_is_refused(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL)
+    with RunFolder(cyclesim.folder / "results/tiny", "another run") as other:
+        other.begin(resume=False)
+        said = cyclesim("run", *SMALL)
+        assert said.status == 2
+        assert "another run is writing to" in said.err
+    assert cyclesim("run", *SMALL).status == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cyclesim
-from cyclesim.reports import COMPUTE_REPORT, DETAILED_ACCESS_REPORT, columns_as_markdown, report_text
+from cyclesim.reports import COMPUTE_REPORT, DETAILED_ACCESS_REPORT, STALL_REPORT, columns_as_markdown, report_text
 from cyclesim.results import LayerResult, RunResult
 from cyclesim.simulation import Tally
 
@@ -40,7 +40,9 @@ def test_names_with_commas_and_quotes_stay_one_field(run: RunResult) -> None:
 
 def test_unknown_figures_are_empty_and_floats_read_back_exactly(run: RunResult) -> None:
     row = next(csv.DictReader(io.StringIO(report_text(DETAILED_ACCESS_REPORT, run))))
-    assert row["DRAM IFMAP Reads"] == ""
+    assert row["sram_reads_psum"] == str(run.layers[0].sram_reads["psum"])
+    row = next(csv.DictReader(io.StringIO(report_text(STALL_REPORT, run))))
+    assert row["channel_utilization"] == ""
     row = next(csv.DictReader(io.StringIO(report_text(COMPUTE_REPORT, run))))
     layer = run.layers[0]
     assert float(row["Overall Util %"]) == 100 * layer.macs / (6 * layer.total_cycles)
@@ -54,7 +56,9 @@ def test_totals_are_sums_and_ratios_of_sums() -> None:
     assert totals.compute_cycles == sum(layer.compute_cycles for layer in run.layers)
     assert totals.utilization == totals.macs / (12 * 14 * totals.total_cycles)
     assert totals.sram_bandwidth_peak["ofmap"] == max(layer.sram_bandwidth_peak["ofmap"] for layer in run.layers)
-    assert totals.dram_reads == {"ifmap": None, "filter": None, "psum": None}
+    assert totals.dram_reads["filter"] == 2_365_184
+    assert totals.arithmetic_intensity == totals.macs / sum((*totals.dram_reads.values(), *totals.dram_writes.values()))
+    assert totals.channel_utilization is None
 
 
 def test_a_stored_result_reads_back_equal(run: RunResult) -> None:
@@ -71,5 +75,5 @@ def test_a_data_frame_has_a_row_a_layer(run: RunResult) -> None:
 def test_tallies_of_consecutive_stretches_add_up() -> None:
     quiet = Tally()
     early = Tally(words=5, peak=3, first=2, last=4)
-    late = Tally(words=1, peak=1, first=0, last=0).shifted(10)
+    late = Tally(words=1, peak=1, first=10, last=10)
     assert quiet.then(early).then(quiet).then(late) == Tally(words=6, peak=3, first=2, last=10)

@@ -1,0 +1,97 @@
+"""`--sweep`: many machines that differ in a few keys, and one tidy table of all their layers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclesim.errors import BadInput
+from cyclesim.hardware import Hardware
+from cyclesim.listing import table
+from cyclesim.readers.hwconfig import key_name, read_hardware
+from cyclesim.readers.text import printable
+from cyclesim.reports import cell
+from cyclesim.results import LayerResult, flatten
+from cyclesim.simulation import layer_cycles
+from cyclesim.workload import Network
+
+
+@dataclass(frozen=True)
+class Point:
+    """One machine of a sweep: the values of the swept keys, in their order, as they were given."""
+
+    values: Mapping[str, str]
+    hardware: Hardware
+    warnings: Sequence[str]
+
+
+def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the swept keys with their values.
+
+    Parameters
+    ----------
+    sweeps : sequence of str
+        ``KEY=V1,V2`` each.
+    given : mapping
+        Keys that other options set.
+
+    Raises
+    ------
+    BadInput
+        If a sweep cannot be read, or a key comes twice.
+    """
+    axes: dict[str, list[str]] = {}
+    for text in sweeps:
+        key, equals, values = text.partition("=")
+        listed = [value.strip() for value in values.split(",")]
+        if not equals or not all(listed):
+            raise BadInput("cyclesim", None, f"--sweep: must be KEY=VALUE,VALUE,... (got '{printable(text)}')")
+        name = key_name(key)
+        if name in axes or name in given:
+            raise BadInput("cyclesim", None, f"--sweep: {name} is given twice")
+        axes[name] = listed
+    return axes
+
+
+def sweep_points(axes: Mapping[str, Sequence[str]], config: Path, given: Mapping[str, str]) -> list[Point]:
+    """Return all combinations of the swept values, the last key changing fastest; `config` gives every other key.
+
+    Raises
+    ------
+    BadInput
+        If a value, or a combination, is not allowed.
+    """
+    found = []
+    for combination in itertools.product(*axes.values()):
+        values = dict(zip(axes, combination, strict=True))
+        hardware, warnings = read_hardware(config, {**given, **values})
+        found.append(Point(values, hardware, warnings))
+    return found
+
+
+def sweep_text(points: Sequence[Point], network: Network, results: Sequence[LayerResult]) -> str:
+    """Return SWEEP.csv: a line for each point and layer, with every result field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    rows = iter(results)
+    for i, point in enumerate(points):
+        for _ in network.layers:
+            fields = flatten(next(rows).to_dict())
+            line = {**point.values, "LayerID": fields.pop("index"), "Layer": fields.pop("name"), **fields}
+            if not i and text.tell() == 0:
+                writer.writerow(line)
+            writer.writerow([cell(value) for value in line.values()])
+    return text.getvalue()
+
+
+def table_of_points(network: Network, points: Sequence[Point]) -> str:
+    """Return what a sweep would do: its points and their cycles."""
+    rows = [
+        (str(i), *point.values.values(), f"{sum(layer_cycles(layer, point.hardware) for layer in network.layers):,}")
+        for i, point in enumerate(points)
+    ]
+    return table(("point", *points[0].values, "cycles"), rows)
