@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 from cyclesim import __version__
 from cyclesim.errors import BadInput, suggestion
@@ -18,8 +20,16 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with an option in one line, as every other bad input."""
 
     def error(self, message: str) -> NoReturn:
-        text = message.removeprefix("argument ").replace("unrecognized arguments", "unknown arguments")
-        raise BadInput("cyclesim", None, text)
+        raise BadInput("cyclesim", None, message.removeprefix("argument "))
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            tail = suggestion(words[0], self._option_string_actions) if words else ""
+            message = f"unknown arguments: {' '.join(unknown)} {tail if 'did you mean' in tail else ''}"
+            raise BadInput("cyclesim", None, message)
+        return known, unknown
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
@@ -32,27 +42,86 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    _prepare_streams()
+    with contextlib.redirect_stderr(cast(TextIO, _Stderr(sys.stderr))):
+        return _carry_out(arguments)
+
+
+def _carry_out(arguments: Sequence[str] | None) -> int:
+    options = argparse.Namespace()
+    status = DONE
     try:
         options = _parser().parse_args(arguments)
-        if not hasattr(options, "run"):
+        if hasattr(options, "run"):
+            status = options.run(options)
+        else:
+            status = BAD_INPUT
             _parser().print_help()
-            return BAD_INPUT
-        status: int = options.run(options)
         sys.stdout.flush()
         return status
     except BadInput as problem:
         print(problem, file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("cyclesim: interrupted; a run keeps its finished layers, and --resume goes on", file=sys.stderr)
+        more = "; finished layers are kept, and --resume goes on" if getattr(options, "begun", False) else ""
+        print(f"cyclesim: interrupted{more}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (head, less) has seen enough; let nothing else be written to it.
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115
-        return DONE
+        # The reader of stdout (head, less) has seen enough of what is printed when all else is done.
+        _silence(sys.stdout)
+        return status
     except (OSError, MemoryError) as problem:
         print(f"cyclesim: failed: {_reason(problem)}", file=sys.stderr)
         return FAILED
+
+
+def _prepare_streams() -> None:
+    """Let anything be printed: nowhere if a stream is closed, escaped if its encoding lacks a character."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class _Stderr:
+    """The standard error of a command, which goes on even if nobody reads its warnings any more.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where everything is written as long as it has a reader.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write to the stream, or nowhere if its reader is gone."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            _silence(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream, if it has a reader."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            _silence(self._stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Send nowhere what a stream without a reader still holds, and whatever is written to it later."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _reason(problem: OSError | MemoryError) -> str:
@@ -103,7 +172,7 @@ def _add_run(commands: Any) -> None:
     add("--resume", action="store_true", help="go on with an unfinished run of the same inputs")
     add("--dry-run", action="store_true", help="print layers, sizes, folds, cycles and trace sizes, and stop")
     add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")
-    run.set_defaults(run=_run)
+    run.set_defaults(run=_run, begun=False)
 
 
 def _add_validate(commands: Any) -> None:
@@ -152,4 +221,10 @@ def _validate(options: argparse.Namespace) -> int:
         if name not in SUITES:
             message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
             raise BadInput("cyclesim", None, message)
-    return DONE if run_suites(options.suites or list(SUITES), options.quick, options.seed, print) else FAILED
+    try:
+        passed = run_suites(options.suites or list(SUITES), options.quick, options.seed, print)
+    except BrokenPipeError:
+        # Unlike other commands, this one prints while it works: it was not carried out.
+        _silence(sys.stdout)
+        return FAILED
+    return DONE if passed else FAILED

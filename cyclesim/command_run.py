@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from cyclesim.hardware import Hardware
 from cyclesim.listing import dry_run_table, result_table
 from cyclesim.readers.hwconfig import read_hardware
 from cyclesim.readers.ini import parse_ini
-from cyclesim.readers.text import read_text
+from cyclesim.readers.text import printable, read_text
 from cyclesim.readers.topology import read_topology
 from cyclesim.results import LayerResult, RunResult
 from cyclesim.rundir import RunFolder, input_hash
@@ -88,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         if traces.any:
             _check_disk(network, hardware, traces, out)
         runs.begin(options.resume)
+        options.begun = True
         print_warnings(warnings)
         layers = _simulate(options, network, hardware, traces, runs, series)
         result = RunResult(network.name, hardware, "simulate", layers)
@@ -199,14 +202,23 @@ def _trace_options(options: argparse.Namespace) -> TraceOptions:
 
 
 def _check_writable(folder: Path) -> None:
-    """Refuse an output folder that cannot be made, before anything is simulated."""
-    for path in (folder, *folder.parents):
-        if path.exists():
-            if not path.is_dir():
-                raise BadInput("cyclesim", None, f"-p: {path} is not a folder")
-            if not os.access(path, os.W_OK | os.X_OK):
-                raise BadInput("cyclesim", None, f"-p: {path} cannot be written to")
-            return
+    """Refuse an output folder that cannot be made or written to, before anything is simulated; leave nothing behind."""
+    made: list[Path] = []
+    try:
+        for path in (*reversed(folder.parents), folder):
+            if not os.path.lexists(path):
+                path.mkdir()
+                made.append(path)
+            elif not path.is_dir():
+                raise BadInput("cyclesim", None, f"-p: {printable(str(path))} is not a folder")
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as problem:
+        where = printable(str(folder))
+        raise BadInput("cyclesim", None, f"-p: {where} cannot be written to: {problem.strerror}") from None
+    finally:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):  # another run may have begun in it
+                path.rmdir()
 
 
 def _check_disk(network: Network, hardware: Hardware, traces: TraceOptions, out: Path) -> None:

@@ -23,6 +23,9 @@ Submit = Callable[[Callable[[], TrafficChunk]], "Future[TrafficChunk]"]
 _NO_WALLS = np.empty(0, np.int64)
 _CYCLES_AT_ONCE = 1 << 18
 """Array cycles after which a replay looks up whether it was cancelled."""
+_FIRST_CYCLES = 1 << 12
+_FIRST_STEPS = 4
+"""Array cycles, and steps of a fold, that are tried with many bandwidths before the whole layer is."""
 COMPUTE_BOUND_SHARE = 100
 """A layer is compute-bound if at most one in so many of its cycles is a stall."""
 
@@ -77,52 +80,64 @@ class LayerMemory:
         compute_bound = stalls * COMPUTE_BOUND_SHARE <= cycles
         remaining = stalls
         if self.channel.bandwidth is not None:
-            remaining = self._stalls(None, self.channel.latency, only_whether=compute_bound)
+            remaining = self._stalls(None, self.channel.latency, self._plan.cycles if compute_bound else None)
         least = None if remaining else self._least_bandwidth(timing)
         if compute_bound:
             return Verdict(least, "compute")
         at_once = remaining
         if remaining and self.channel.latency > 1:
-            at_once = self._stalls(None, 1, False)
+            at_once = self._stalls(None, 1)
         parts = {"bandwidth": stalls - remaining, "latency": remaining - at_once, "capacity": at_once}
         return Verdict(least, max(parts, key=lambda cause: parts[cause]))
 
     def _least_bandwidth(self, timing: LayerTiming) -> int:
-        """Return a whole bandwidth without stalls, one word less having some; with an unlimited one there are none."""
+        """Return a whole bandwidth without stalls, one word less having some; with an unlimited one there are none.
+
+        A bandwidth that is too low mostly shows soon. So the first array cycles alone tell where to look, and one
+        run of the whole layer often is enough.
+        """
         words = sum(timing.words.values())
-        stalls_at, none_at = 0, max(1, words)  # nothing moves at 0, everything at once at the other
+        low, high = 0, max(1, words)  # nothing moves at 0, everything at once at the other
         machine = self.channel.bandwidth
         if machine is not None and machine.denominator == 1:
             if timing.stall_cycles:
-                stalls_at = min(int(machine), none_at - 1)
+                low = min(int(machine), high - 1)
             else:
-                none_at = min(int(machine), none_at)
+                high = min(int(machine), high)
         guess = -(-words // (self._plan.cycles * self.channel.ports))
-        step = 1
-        while none_at - stalls_at > 1:
-            middle = (stalls_at + none_at) // 2
-            if stalls_at < guess < none_at:
-                middle = guess
-            if self._stalls(Fraction(middle), self.channel.latency, True):
-                stalls_at = middle
-                guess = stalls_at + step
-            else:
-                none_at = middle
-                guess = none_at - step
-            step *= 2
-        return none_at
+        first = max(_FIRST_CYCLES, _FIRST_STEPS * self._plan.plan.longest_step)
+        for stop in (min(first, self._plan.cycles), self._plan.cycles):
+            guess = self._bisect(low, high, guess, stop)
+            # What stalls in the first cycles stalls in the layer.
+            low = max(low, guess - 1)
+        return guess
 
-    def _stalls(self, bandwidth: Fraction | None, latency: int, only_whether: bool) -> int:
-        """Return the stalls on another channel, or 1 for some and 0 for none."""
+    def _bisect(self, low: int, high: int, guess: int, stop: int) -> int:
+        """Return a bandwidth above `low` without stalls before array cycle `stop`, one word less having some."""
+        step = 1
+        while high - low > 1:
+            middle = min(max(guess, low + 1), high - 1)
+            if self._stalls(Fraction(middle), self.channel.latency, stop):
+                low = middle
+                guess = low + step
+            else:
+                high = middle
+                guess = high - step
+            step *= 2
+        return high
+
+    def _stalls(self, bandwidth: Fraction | None, latency: int, until: int | None = None) -> int:
+        """Return the stalls on another channel; or, up to an array cycle, 1 if there are some and 0 if not."""
         channel = replace(self.channel, bandwidth=bandwidth, latency=latency)
         recording = self.traffic.recording()
         again = Replay(recording) if recording else Traffic(self._plan, self._hardware, False, self._submit)
         timeline = self._timeline(channel, again, None, False)
-        for stop in [*range(_CYCLES_AT_ONCE, self._plan.cycles, _CYCLES_AT_ONCE), self._plan.cycles]:
+        end = self._plan.cycles if until is None else until
+        for stop in [*range(_CYCLES_AT_ONCE, end, _CYCLES_AT_ONCE), end]:
             self._check()
-            if not timeline.advance(stop, _NO_WALLS, until_stall=only_whether):
+            if not timeline.advance(stop, _NO_WALLS, until_stall=until is not None):
                 return 1
-        return timeline.timing().stall_cycles
+        return 0 if until is not None else timeline.timing().stall_cycles
 
     def _timeline(self, channel: Channel, traffic: Traffic | Replay, series: Series | None, log: bool) -> Timeline:
         return Timeline(self._plan.cycles, self._pads, "psum" in self._plan.groups, channel, traffic, series, log)

@@ -69,7 +69,10 @@ class RunFolder:
         self._lock.release()
 
     def is_complete(self) -> bool:
-        """Whether this very run was finished before."""
+        """Whether this very run was finished before, and has all its reports."""
+        return self._was_published() and all((self.folder / name).is_file() for name in REPORTS)
+
+    def _was_published(self) -> bool:
         try:
             summary = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
             return bool(summary["input_hash"] == self._key)
@@ -86,7 +89,11 @@ class RunFolder:
         """
         begun = self._partial / "run.json"
         if not begun.is_file():
-            other = " (it holds a complete run of other inputs)" if (self.folder / SUMMARY).is_file() else ""
+            other = ""
+            if self._was_published():
+                other = " (it holds this run, complete but for a report: leave out --resume)"
+            elif (self.folder / SUMMARY).is_file():
+                other = " (it holds a complete run of other inputs)"
             raise BadInput("cyclesim", None, f"--resume: {self.folder} holds no unfinished run{other}")
         try:
             same = json.loads(begun.read_text(encoding="utf-8"))["input_hash"] == self._key

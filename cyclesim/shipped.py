@@ -28,6 +28,12 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in folder(kind).glob(f"*{_SUFFIXES[kind]}"))
 
 
+def is_shipped(path: Path) -> bool:
+    """Return whether a file of this name, wherever it lies, is shipped under its stem."""
+    kinds = [kind for kind, suffix in _SUFFIXES.items() if path.suffix.lower() == suffix]
+    return any(path.stem.lower() in names(kind) for kind in kinds)
+
+
 def find(kind: str, name_or_path: str | os.PathLike[str]) -> Path:
     """Return the path of a shipped file or of the user's own.
 
@@ -37,15 +43,14 @@ def find(kind: str, name_or_path: str | os.PathLike[str]) -> Path:
         If a bare name is not a shipped one (with the closest that is).
     """
     text = os.fspath(name_or_path)
-    if os.path.basename(text) != text or os.path.splitext(text)[1] or not text:
+    if os.path.basename(text) != text or os.path.splitext(text)[1]:
         return Path(text)
-    path = folder(kind) / f"{text}{_SUFFIXES[kind]}"
-    if not path.is_file():
-        known = names(kind)
+    known = names(kind)
+    if text not in known:
         raise BadInput(
             "cyclesim",
             None,
             f"no shipped {_NOUNS[kind]} has this name: give one of {', '.join(known)}, or a path with a suffix "
             f"{suggestion(text, known)}",
         )
-    return path
+    return folder(kind) / f"{text}{_SUFFIXES[kind]}"

@@ -7,15 +7,17 @@ ahead, and encode traces (the kernels release the GIL). What happens to a stretc
 
 from __future__ import annotations
 
+import operator
 import os
 import queue
+import reprlib
 import threading
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -479,8 +481,9 @@ def simulate(
     Raises
     ------
     BadInput
-        If an option is not one of those allowed, the network is empty, or this version does not simulate the machine.
+        If an argument is not one of those allowed, the network is empty, or this version does not simulate the machine.
     """
+    _check_arguments(network, hardware, jobs)
     if memory is not None:
         hardware = replace(hardware, memory_model=_one_of("memory", memory, MEMORY_MODELS))
     if dataflow is not None:
@@ -488,8 +491,6 @@ def simulate(
             hardware = replace(hardware, dataflow=_one_of("dataflow", dataflow.lower(), DATAFLOWS))
         except ValueError as error:
             raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
-    if jobs is not None and jobs < 1:
-        raise BadInput("cyclesim", None, f"jobs must be at least 1 (got {jobs})")
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
     refused = unsupported(hardware)
@@ -527,6 +528,17 @@ def simulate(
                         store.store_series(series, result.total_cycles)
                     layers.append(result)
     return RunResult(network.name, hardware, "simulate", tuple(layers))
+
+
+def _check_arguments(network: object, hardware: object, jobs: object) -> None:
+    """Refuse what `simulate` cannot be called with, whatever its type."""
+    for name, value, kind in (("network", network, Network), ("hardware", hardware, Hardware)):
+        if not isinstance(value, kind):
+            loader = "load_topology" if kind is Network else "load_hardware"
+            message = f"{name} must be a {kind.__name__}, as cyclesim.{loader} returns (got {reprlib.repr(value)})"
+            raise BadInput("cyclesim", None, message)
+    if jobs is not None and not (isinstance(jobs, SupportsIndex) and operator.index(jobs) >= 1):
+        raise BadInput("cyclesim", None, f"jobs must be a whole number of at least 1 (got {reprlib.repr(jobs)})")
 
 
 def available_cores() -> int:

@@ -128,47 +128,40 @@ class Source:
             self._entered = np.full(_tensor(plan, self._operand).words, kernels.NEVER, np.int32)
         first = self._next_cycle
         cycles = min(self._chunk_cycles, plan.cycles - first)
-        block = min(cycles, kernels.BLOCK_CYCLES)
         most = group.ports * cycles
-        place = (group.stream, group.folds, plan.plan.cycles, first, cycles)
-        space = (
-            _buffers.get("words", plan.dtype, group.ports * block),
-            _buffers.get("requests", np.int32, block),
-            self._base, self._entered, self._active, self._number,
-        )  # fmt: skip
-        addresses = _buffers.get("addresses", plan.dtype, most) if self._keep else np.empty(0, plan.dtype)
-        due, count = (_buffers.get(name, np.int64, cycles) for name in ("due", "count"))
-        before = self._number
-        self._next_cycle = first + cycles
-        if self._operand != "ofmap":
-            events, self._number = kernels.read_chunk(*place, *space, due, count, addresses)
-            fetched = self._number - before
-            queues = {self._operand: Events(due[:events].copy(), count[:events].copy())}
-            kept = {self._operand: addresses[:fetched].copy()} if self._keep else {}
-            self._renumber()
-            self._find_busiest_step(queues)
-            return TrafficChunk(self._next_cycle, queues, _NO_RUNS, _NO_RUNS, 0, kept)
-        psum_due, psum_count = (_buffers.get(name, np.int64, cycles) for name in ("psum due", "psum count"))
-        run_fetch, run_entry = (_buffers.get(name, np.int64, most) for name in ("run fetch", "run entry"))
-        psum_addresses = _buffers.get("psum addresses", plan.dtype, most) if self._keep else np.empty(0, plan.dtype)
-        evictions, psums, runs, self._number = kernels.write_chunk(
-            *place, *space, due, count, psum_due, psum_count, run_fetch, run_entry, addresses, psum_addresses
+        writes = self._operand == "ofmap"
+        due, count, psum_due, psum_count = (
+            _buffers.get(name, np.int64, cycles) for name in ("due", "count", "psum due", "psum count")
         )
-        queues = {
-            "psum": Events(psum_due[:psums].copy(), psum_count[:psums].copy()),
-            "evictions": Events(due[:evictions].copy(), count[:evictions].copy()),
-        }
-        fetched = int(queues["psum"].words.sum())
+        run_fetch, run_entry = (_buffers.get(name, np.int64, most if writes else 0) for name in ("fetch", "entry"))
+        addresses, psum_addresses = (
+            _buffers.get(name, plan.dtype, most if self._keep else 0) for name in ("addresses", "psum addresses")
+        )
+        before = self._number
+        events, psums, runs, self._number = kernels.pass_chunk(
+            group.stream, group.folds, plan.plan.cycles, first, cycles, self._base, self._entered, self._active,
+            before, int(writes), due, count, psum_due, psum_count, run_fetch, run_entry, addresses, psum_addresses,
+        )  # fmt: skip
+        moved = Events(due[:events].copy(), count[:events].copy())
+        psum = Events(psum_due[:psums].copy(), psum_count[:psums].copy())
+        fetched = int(psum.words.sum())
         kept = {}
         if self._keep:
-            kept = {"psum": psum_addresses[:fetched].copy(), "ofmap": addresses[: self._number - before].copy()}
+            kept[self._operand] = addresses[: self._number - before].copy()
+            if writes:
+                kept["psum"] = psum_addresses[:fetched].copy()
         chunk = TrafficChunk(
-            self._next_cycle, queues, run_fetch[:runs] + self._psums, run_entry[:runs] + self._shifted,
-            min(self._number, self._active), kept,
-        )  # fmt: skip
+            until=first + cycles,
+            queues={"psum": psum, "evictions": moved} if writes else {self._operand: moved},
+            run_fetch=run_fetch[:runs] + self._psums if writes else _NO_RUNS,
+            run_entry=run_entry[:runs] + self._shifted if writes else _NO_RUNS,
+            held=min(self._number, self._active),
+            addresses=kept,
+        )
+        self._next_cycle = chunk.until
         self._psums += fetched
         self._renumber()
-        self._find_busiest_step(queues)
+        self._find_busiest_step(chunk.queues)
         return chunk
 
     def peaks(self) -> dict[str, int]:

@@ -106,21 +106,25 @@ def run(
     # event that is consumed next (place c, cycle t, usable from wall cycle u; FAR if not issued), words in flight o.
     i0, c0, known0, horizon0 = queue[0, ISSUE], queue[0, TAKE], queue[0, KNOWN], queue[0, HORIZON]
     o0, ahead0 = queue[0, OUTSTANDING], queue[0, LOOKAHEAD]
+    words0, last0 = queue[0, WORDS], queue[0, LAST_ISSUE]
     d0, l0 = (due[0, i0], queue[0, LEFT]) if i0 < known0 else (_FAR, 0)
     t0 = due[0, c0] if c0 < known0 else _FAR
     u0 = ready[0, c0] if c0 < i0 else _FAR
     i1, c1, known1, horizon1 = queue[1, ISSUE], queue[1, TAKE], queue[1, KNOWN], queue[1, HORIZON]
     o1, ahead1 = queue[1, OUTSTANDING], queue[1, LOOKAHEAD]
+    words1, last1 = queue[1, WORDS], queue[1, LAST_ISSUE]
     d1, l1 = (due[1, i1], queue[1, LEFT]) if i1 < known1 else (_FAR, 0)
     t1 = due[1, c1] if c1 < known1 else _FAR
     u1 = ready[1, c1] if c1 < i1 else _FAR
     i2, c2, known2, horizon2 = queue[2, ISSUE], queue[2, TAKE], queue[2, KNOWN], queue[2, HORIZON]
     o2, ahead2 = queue[2, OUTSTANDING], queue[2, LOOKAHEAD]
+    words2, last2 = queue[2, WORDS], queue[2, LAST_ISSUE]
     d2, l2 = (due[2, i2], queue[2, LEFT]) if i2 < known2 else (_FAR, 0)
     t2 = due[2, c2] if c2 < known2 else _FAR
     u2 = ready[2, c2] if c2 < i2 else _FAR
     e, known_e, horizon_e = queue[EVICTIONS, TAKE], queue[EVICTIONS, KNOWN], queue[EVICTIONS, HORIZON]
     evict_due = due[EVICTIONS, e] if e < known_e else _FAR
+    last_e = queue[EVICTIONS, LAST_ISSUE]
     behind_run = run_fetch[wait_run + 1] if l2 else 0
     wait_shift = run_entry[wait_run] - run_fetch[wait_run] if l2 else 0
     reason = -1
@@ -245,8 +249,15 @@ def run(
                 slots -= words
                 moved = 1
                 if best == EVICTIONS:
+                    if written == 0:
+                        queue[EVICTIONS, FIRST_ISSUE] = wall
+                    last_e = wall
                     written += words
                 elif best == 0:
+                    if words0 == 0:
+                        queue[0, FIRST_ISSUE] = wall
+                    last0 = wall
+                    words0 += words
                     o0 += words
                     l0 -= words
                     if l0 == 0:
@@ -256,6 +267,10 @@ def run(
                         i0 += 1
                         d0, l0 = (due[0, i0], count[0, i0]) if i0 < known0 else (_FAR, 0)
                 elif best == 1:
+                    if words1 == 0:
+                        queue[1, FIRST_ISSUE] = wall
+                    last1 = wall
+                    words1 += words
                     o1 += words
                     l1 -= words
                     if l1 == 0:
@@ -265,6 +280,10 @@ def run(
                         i1 += 1
                         d1, l1 = (due[1, i1], count[1, i1]) if i1 < known1 else (_FAR, 0)
                 elif best == 2:
+                    if words2 == 0:
+                        queue[2, FIRST_ISSUE] = wall
+                    last2 = wall
+                    words2 += words
                     o2 += words
                     l2 -= words
                     psums_issued += words
@@ -278,10 +297,6 @@ def run(
                             u2 = wall + latency
                         i2 += 1
                         d2, l2 = (due[2, i2], count[2, i2]) if i2 < known2 else (_FAR, 0)
-                if queue[best, WORDS] == 0:
-                    queue[best, FIRST_ISSUE] = wall
-                queue[best, LAST_ISSUE] = wall
-                queue[best, WORDS] += words
                 if measuring:
                     series[window_index, best] += words
                 if logging:
@@ -377,7 +392,10 @@ def run(
     clock[PSUMS_ISSUED], clock[WAIT_RUN] = psums_issued, wait_run
     clock[WINDOW_INDEX], clock[WINDOW_END], clock[LOGGED] = window_index, window_end, logged
     queue[0, ISSUE], queue[0, TAKE], queue[0, LEFT], queue[0, OUTSTANDING] = i0, c0, l0, o0
+    queue[0, WORDS], queue[0, LAST_ISSUE] = words0, last0
     queue[1, ISSUE], queue[1, TAKE], queue[1, LEFT], queue[1, OUTSTANDING] = i1, c1, l1, o1
+    queue[1, WORDS], queue[1, LAST_ISSUE] = words1, last1
     queue[2, ISSUE], queue[2, TAKE], queue[2, LEFT], queue[2, OUTSTANDING] = i2, c2, l2, o2
-    queue[EVICTIONS, TAKE] = e
+    queue[2, WORDS], queue[2, LAST_ISSUE] = words2, last2
+    queue[EVICTIONS, TAKE], queue[EVICTIONS, WORDS], queue[EVICTIONS, LAST_ISSUE] = e, written, last_e
     return reason

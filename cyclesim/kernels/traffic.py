@@ -4,8 +4,12 @@ A scratchpad of A active words holds the last A words that entered it. So there 
 of the tensor the number is kept under which it last entered, and it is resident if that is one of the last A numbers.
 Chunks of array cycles must be taken in order; each adds to the events (array cycle, words) that the timeline consumes.
 
-Cost: about 1 to 2 ns a request, whatever the size of the scratchpad (a table look-up that may miss the cache), on top
-of generating it; memory is one 4-byte number for each word of the tensor.
+The words of a cycle are looked up in port order, straight from the axes of the stream: generating a block of them
+first, as traces do, would cost as much as the look-up. Places in tables are unsigned, so that nothing is added for
+negative ones.
+
+Cost: about 1 to 2 ns a request, whatever the size of the scratchpad (a table look-up that may miss the cache), and 2 to
+5 ns a cycle; memory is one 4-byte number for each word of the tensor.
 """
 
 from __future__ import annotations
@@ -13,21 +17,23 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cyclesim.kernels.demand import fill
+from cyclesim.kernels.demand import folds_in_flight
 
 NEVER = -(1 << 31)
 """The entry number of an address that has not been in the scratchpad: older than any."""
-BLOCK_CYCLES = 496
-"""Cycles that are generated at a time: small enough for the cache, and rows are not a multiple of 4 kB apart, which
-would make all ports of a cycle share a few cache lines."""
 
 
 @njit(cache=True, nogil=True)
-def read_chunk(
-    stream, folds, cycles_per_group, first_cycle, cycles, words, requests, base, entered, active, number, due, count,
-    addresses,
+def pass_chunk(
+    stream, folds, cycles_per_group, first_cycle, cycles, base, entered, active, number, writes, due, count, psum_due,
+    psum_count, run_fetch, run_entry, addresses, psum_addresses,
 ):  # fmt: skip
     """Pass a chunk of an operand's requests through its scratchpad.
+
+    A read scratchpad fetches what is not there. The ofmap scratchpad accumulates in place what is there at the start
+    of the cycle; other results enter, each pushing the oldest word out when it is full, and fetch their partial sum if
+    they are not the first contribution. Words leave in the order in which they entered, so a word's eviction has the
+    number of its entry, and the words that are written back are the words that entered, in that order.
 
     Parameters
     ----------
@@ -35,145 +41,97 @@ def read_chunk(
         As in `demand.fill`.
     cycles : int
         Array cycles of the chunk.
-    words : (at least ports * BLOCK_CYCLES,) int32 or int64
-        Working space.
-    requests : (at least BLOCK_CYCLES,) int32
-        Working space.
     base : int
         Address of the tensor's first word.
     entered : (tensor words,) int32
-        Number under which each word last entered; updated. Empty if no word is asked for twice: then all are fetched.
+        Number under which each word last entered; updated. Empty if no word is asked for twice: then all enter.
     active : int
         Words that the scratchpad holds.
     number : int
         The next entry's number.
+    writes : int
+        1 for the ofmap scratchpad, 0 for one that is read.
     due, count : (cycles,) int64
-        Filled with the array cycles in which words are fetched, and how many.
-    addresses : (ports * cycles,) int32 or int64
-        Filled with the fetched words in order, or empty if they are not wanted.
-
-    Returns
-    -------
-    events, number : int
-        How many entries of `due` and `count` were filled, and the next entry's number.
-    """
-    keep = addresses.size > 0
-    once = entered.size == 0
-    first_number = number
-    events = 0
-    done = 0
-    while done < cycles:
-        length = min(BLOCK_CYCLES, cycles - done)
-        out = words[: stream.ports * length].reshape(stream.ports, length)
-        fill(stream, folds, cycles_per_group, first_cycle + done, out, requests[:length])
-        for cycle in range(length):
-            if requests[cycle] == 0:
-                continue
-            before = number
-            if once and not keep:
-                number += requests[cycle]
-            else:
-                for port in range(stream.ports):
-                    address = out[port, cycle]
-                    if address < 0:
-                        continue
-                    if not once:
-                        if entered[address - base] >= number - active:
-                            continue
-                        entered[address - base] = number
-                    if keep:
-                        addresses[number - first_number] = address
-                    number += 1
-            if number != before:
-                due[events] = first_cycle + done + cycle
-                count[events] = number - before
-                events += 1
-        done += length
-    return events, number
-
-
-@njit(cache=True, nogil=True)
-def write_chunk(
-    stream, folds, cycles_per_group, first_cycle, cycles, words, requests, base, entered, active, number, evict_due,
-    evict_count, psum_due, psum_count, run_fetch, run_entry, addresses, psum_addresses,
-):  # fmt: skip
-    """Pass a chunk of results through the ofmap scratchpad, which accumulates partial sums in place.
-
-    Words leave in the order in which they entered, so a word's eviction has the number of its entry, and the words
-    that are written back are the words that entered, in that order.
-
-    Parameters
-    ----------
-    stream, folds, cycles_per_group, first_cycle, cycles, words, requests, base, entered, active, number
-        As in `read_chunk`, of the ofmap. `entered` is empty if no word is written twice.
-    evict_due, evict_count : (cycles,) int64
-        Filled with the array cycles in which words are evicted, and how many.
+        Filled with the array cycles in which words are fetched, or evicted from the ofmap scratchpad, and how many.
     psum_due, psum_count : (cycles,) int64
-        Filled with the array cycles in which partial sums are fetched, and how many.
+        Filled with the array cycles in which partial sums are fetched, and how many. Not touched for reads.
     run_fetch, run_entry : (ports * cycles,) int64
         Filled with the write-backs that psum fetches wait for, as runs: the fetch (counted within the chunk) with
-        which a run begins, and the number of the write-back; both go up by one within a run.
+        which a run begins, and the number of the write-back; both go up by one within a run. Not touched for reads.
     addresses, psum_addresses : (ports * cycles,) int32 or int64
         Filled with the words that entered and the partial sums that were fetched, or empty if they are not wanted.
 
     Returns
     -------
-    evictions, psums, runs, number : int
-        Filled entries of `evict_due`, of `psum_due` and of `run_fetch`, and the next entry's number.
+    events, psums, runs, number : int
+        Filled entries of `due`, of `psum_due` and of `run_fetch`, and the next entry's number.
     """
+    time, space = stream.time_address, stream.space_address
+    pad_class, pad_masks = stream.pad_class, stream.pad_masks
+    skew = stream.skew
+    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
     keep = addresses.size > 0
     once = entered.size == 0
+    padded = pad_masks.shape[0] > 0
     first_number = number
-    evictions = 0
-    psums = 0
-    runs = 0
-    fetched = 0
+    events, psums, runs, fetched = 0, 0, 0, 0
     next_in_run = np.int64(NEVER)
-    done = 0
-    while done < cycles:
-        length = min(BLOCK_CYCLES, cycles - done)
-        out = words[: stream.ports * length].reshape(stream.ports, length)
-        fill(stream, folds, cycles_per_group, first_cycle + done, out, requests[:length])
-        for cycle in range(length):
-            if requests[cycle] == 0:
+    oldest, behind_newest = 0, 0
+    for cycle in range(cycles):
+        while behind_newest < table.shape[0] and table[behind_newest, 0] <= cycle:
+            behind_newest += 1
+        while oldest < behind_newest and table[oldest, 0] + table[oldest, 1] + skew * (table[oldest, 3] - 1) <= cycle:
+            oldest += 1
+        before = number
+        fetched_before = fetched
+        for fold in range(behind_newest - 1, oldest - 1, -1):  # the newest fold is on the first ports
+            step = cycle - table[fold, 0]
+            low, high = 0, table[fold, 3]
+            if skew:
+                low, high = max(0, step - table[fold, 1] + 1), min(high, step + 1)
+            elif step >= table[fold, 1]:
                 continue
-            before = number
-            fetched_before = fetched
             if once and not keep:
-                number += requests[cycle]
-            else:
-                for port in range(stream.ports):
-                    address = out[port, cycle]
-                    if address < 0:
+                number += max(0, high - low)  # such operands have no padding
+                continue
+            step += table[fold, 2]
+            place = table[fold, 4]
+            shift = table[fold, 5] - base
+            for port in range(low, high):
+                at = np.uint64(step - skew * port)
+                where = np.uint64(place + port)
+                if padded and pad_class[where] >= 0 and pad_masks[np.uint64(pad_class[where]), at]:
+                    continue
+                word = np.uint64(np.int64(time[at]) + space[where] + shift)
+                if not once:
+                    last = np.int64(entered[word])
+                    if last >= (before if writes else number) - active:
                         continue
-                    if not once:
-                        last = np.int64(entered[address - base])
-                        if last >= before - active:
-                            continue
-                        entered[address - base] = number
-                        if last != NEVER:
-                            if last != next_in_run:
-                                run_fetch[runs] = fetched
-                                run_entry[runs] = last
-                                runs += 1
-                            next_in_run = last + 1
-                            if keep:
-                                psum_addresses[fetched] = address
-                            fetched += 1
-                    if keep:
-                        addresses[number - first_number] = address
-                    number += 1
-            evicted = max(number - active, 0) - max(before - active, 0)
-            if evicted > 0:
-                evict_due[evictions] = first_cycle + done + cycle
-                evict_count[evictions] = evicted
-                evictions += 1
-            if fetched > fetched_before:
-                psum_due[psums] = first_cycle + done + cycle
-                psum_count[psums] = fetched - fetched_before
-                psums += 1
-        done += length
-    return evictions, psums, runs, number
+                    entered[word] = number
+                    if writes and last != NEVER:
+                        if last != next_in_run:
+                            run_fetch[runs] = fetched
+                            run_entry[runs] = last
+                            runs += 1
+                        next_in_run = last + 1
+                        if keep:
+                            psum_addresses[fetched] = np.int64(word) + base
+                        fetched += 1
+                if keep:
+                    addresses[number - first_number] = np.int64(word) + base
+                number += 1
+        moved = number - before
+        if writes:
+            moved = max(number - active, 0) - max(before - active, 0)
+        if moved:
+            due[events] = first_cycle + cycle
+            count[events] = moved
+            events += 1
+        if fetched > fetched_before:
+            psum_due[psums] = first_cycle + cycle
+            psum_count[psums] = fetched - fetched_before
+            psums += 1
+    return events, psums, runs, number
 
 
 @njit(cache=True, nogil=True)

@@ -47,11 +47,9 @@ def _warm_up_memory(stream: Any, table: Any) -> None:
     """Run the kernels of the memory system on one word."""
     from cyclesim.kernels import series, timeline, traffic
 
-    words, requests, entered = np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32)
+    requests, entered = np.zeros(1, np.int32), np.zeros(1, np.int32)
     numbers, addresses = [np.zeros(1, np.int64) for _ in range(6)], np.zeros(1, np.int32)
-    place = (stream, table, 1, 0, 1, words, requests, 0, entered, 1, 0)
-    traffic.read_chunk(*place, *numbers[:2], addresses)
-    traffic.write_chunk(*place, *numbers, addresses, addresses.copy())
+    traffic.pass_chunk(stream, table, 1, 0, 1, 0, entered, 1, 0, 1, *numbers, addresses, addresses.copy())
     traffic.renumber(entered, 0, 0)
     traffic.busiest_step(numbers[0], numbers[1], 1, np.array([1, 0, 0]))
     clock, queue = np.zeros(timeline.CLOCK_SIZE, np.int64), np.zeros((timeline.QUEUES, timeline.QUEUE_FIELDS), np.int64)

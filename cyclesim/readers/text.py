@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from cyclesim import shipped
 from cyclesim.errors import BadInput, suggestion
 
 SIZE_LIMIT_BYTES = 64 * 2**20
@@ -75,7 +76,7 @@ def read_text(path: Path) -> Text:
             data = stream.read(SIZE_LIMIT_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        hint = _sibling_hint(path) if isinstance(error, FileNotFoundError) else ""
+        hint = _hint(path) if isinstance(error, FileNotFoundError) else ""
         raise BadInput(file, None, f"cannot be read: {printable(reason)}{hint}") from error
     return decode(file, data)
 
@@ -138,8 +139,10 @@ def rational(text: str, maximum: int | None = None) -> Fraction:
     raise ValueError(f"must be a number above 0 and at most {highest}, such as 1/2 or 0.75 {got(text)}")
 
 
-def _sibling_hint(path: Path) -> str:
-    """Return a "did you mean" for a file that is missing while one of a similar name lies beside it."""
+def _hint(path: Path) -> str:
+    """Return a "did you mean" for a missing file that is shipped, or beside which one of a similar name lies."""
+    if shipped.is_shipped(path):
+        return f" {got(path.name, [path.stem.lower()])}"
     try:
         siblings = [name for name in os.listdir(path.parent) if name.lower().endswith(path.suffix.lower())]
     except (OSError, ValueError):

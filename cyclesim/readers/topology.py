@@ -38,13 +38,15 @@ def read_topology(path: Path, kind: Kind | None = None) -> tuple[Network, list[s
         If the file cannot be read or holds something else than layers.
     """
     if kind not in (None, "conv", "gemm"):
-        raise BadInput("cyclesim", None, f"-i: must be one of conv, gemm {got(str(kind), ('conv', 'gemm'))}")
+        raise BadInput("cyclesim", None, f"kind must be one of conv, gemm {got(str(kind), ('conv', 'gemm'))}")
     return parse_topology(read_text(path), Path(path).stem, kind)
 
 
 def parse_topology(text: Text, name: str, kind: Kind | None = None) -> tuple[Network, list[str]]:
     """Do what `read_topology` does on lines that are read already."""
     rows, comments = split_rows(text)
+    while rows and rows[0].is_heading:
+        del rows[0]
     if rows and is_named_header(text, rows[0]):
         layers = read_named(text, rows[0], rows[1:])
         warnings = []

@@ -1,6 +1,6 @@
 """SCALE-Sim's topology files: fields by position, for convolutions or for matrix products.
 
-The first row is a header unless it holds a layer. There is no padding: output sizes are rounded up
+The first row that is no heading is a header unless it holds a layer. There is no padding: output sizes are rounded up
 (`ceil_output`). A file holds matrix products if its header says ``M, N, K`` or if it has four columns;
 `kind` forces either.
 """
@@ -42,7 +42,7 @@ class _Notes:
 def read_positional(
     text: Text, rows: Sequence[Row], comments: Sequence[Row], kind: Kind | None
 ) -> tuple[list[Layer], list[str]]:
-    """Return the layers of a positional file, and its warnings.
+    """Return the layers of a positional file, of which the first row is no heading, and its warnings.
 
     Raises
     ------
@@ -52,7 +52,9 @@ def read_positional(
     header = rows[0] if rows and not _holds_numbers(rows[0]) else None
     body = [row for row in rows if row is not header and not row.is_heading]
     forced = kind is not None
-    kind = kind or _recognise(text, header, body)
+    if kind != "conv":
+        _check_order(text, header)
+    kind = kind or _recognise(header, body)
     by_columns = not forced and not _says_mnk(header)
     second_stride = kind == "conv" and header is not None and "stride" in header.field(_SECOND_STRIDE).lower()
     notes = _Notes()
@@ -94,15 +96,19 @@ def _says_mnk(header: Row | None) -> bool:
     return header is not None and {"m", "n", "k"} <= {each.strip().lower() for each in header.fields}
 
 
-def _recognise(text: Text, header: Row | None, body: Sequence[Row]) -> Kind:
-    if header is not None and _says_mnk(header):
-        if [each.strip().lower() for each in header.fields[1:4]] != ["m", "n", "k"]:
-            rule = (
-                "the columns of a GEMM file must be name, M, N, K in this order unless there is a Type column"
-            )
-            raise text.error(header.line, f"{rule} {got(', '.join(header.fields))}")
+def _check_order(text: Text, header: Row | None) -> None:
+    """Refuse a header that names M, N and K in another order than that in which they are read."""
+    if header is None or not _says_mnk(header):
+        return
+    if [each.strip().lower() for each in header.fields[1:4]] != ["m", "n", "k"]:
+        rule = "the columns of a GEMM file must be name, M, N, K in this order unless there is a Type column"
+        raise text.error(header.line, f"{rule} {got(', '.join(header.fields))}")
+
+
+def _recognise(header: Row | None, body: Sequence[Row]) -> Kind:
+    if _says_mnk(header):
         return "gemm"
-    telling = header if header is not None and not header.is_heading else body[0] if body else None
+    telling = header or (body[0] if body else None)
     if telling is None:
         return "conv"
     columns = len(telling.fields)

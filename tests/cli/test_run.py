@@ -208,6 +208,10 @@ def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
         (("run", "-t", "alexnt"), "cyclesim: -t: "),
         (("run", "-c", "eyeris"), "did you mean 'eyeriss'?"),
         (("run", "-t", "missing.csv"), "missing.csv: "),
+        (("run", "-t", ""), "cyclesim: -t: no shipped network has this name"),
+        (("run", "-t", "resnet50.csv"), "resnet50.csv: cannot be read: No such file or directory (got 'resnet50.csv'; "
+         "did you mean 'resnet50'?)"),
+        (("run", "-c", "old/eyeriss.cfg"), "did you mean 'eyeriss'?"),
         (("run", *SMALL, "--layers", "5"), "cyclesim: --layers: net has layers 0 to 4 (got '5')"),
         (("run", *SMALL, "--layers", "3-1"), "cyclesim: --layers: "),
         (("run", *SMALL, "--layers", "a"), "cyclesim: --layers: "),
@@ -215,8 +219,12 @@ def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
         (("run", *SMALL, "--dataflow", "wss"), "did you mean 'ws'?"),
         (("run", *SMALL, "--memory", "scalesim"), "cyclesim: --memory: "),
         (("run", *SMALL, "--resume"), "cyclesim: --resume: "),
-        (("run", *SMALL, "-p", "net.csv"), "cyclesim: -p: "),
-        (("run", *SMALL, "--unknown"), "cyclesim: unknown arguments: --unknown"),
+        (("run", *SMALL, "-p", "net.csv"), "cyclesim: -p: net.csv is not a folder"),
+        (("run", *SMALL, "-p", "new/" + 300 * "a"), "cannot be written to: File name too long"),
+        (("run", *SMALL, "-p", "/proc"), "cyclesim: -p: /proc/tiny cannot be written to: "),
+        (("run", *SMALL, "--unknown"), "cyclesim: unknown arguments: --unknown\n"),
+        (("run", "--topolgy", "alexnet"), "--topolgy alexnet (got '--topolgy'; did you mean '--topology'?)"),
+        (("validate", "--quik"), "did you mean '--quick'?"),
         (("rum",), "did you mean 'run'?"),
         (("validate", "schedul"), "did you mean 'schedule'?"),
         (("validate", "schedule", "--seed", "-1"), "cyclesim: --seed: must be a whole number of at least 0 (got '-1')"),
@@ -232,6 +240,12 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_written(
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert sorted(cyclesim.folder.rglob("*")) == before
+
+
+def test_an_output_folder_that_is_a_dangling_link_is_refused(cyclesim: CommandLine) -> None:
+    (cyclesim.folder / "link").symlink_to("nowhere")
+    said = cyclesim("run", *SMALL, "-p", "link")
+    assert (said.status, said.err) == (2, "cyclesim: -p: link is not a folder\n")
 
 
 def test_a_limited_dram_channel_stalls_the_array(cyclesim: CommandLine) -> None:

@@ -54,6 +54,7 @@ def test_a_stopped_run_keeps_finished_layers_only_and_resumes(
     folder = cyclesim.folder / "results/tiny"
     assert said.status == status
     assert said.err.startswith("cyclesim: ")
+    assert ("--resume goes on" in said.err) == (status == 130)
     assert said.err.count("\n") == 1
     assert [path.name for path in folder.iterdir()] == [".partial"]
     left = sorted(path.name for path in (folder / ".partial").iterdir())
@@ -100,6 +101,25 @@ def test_resume_leaves_a_complete_run_alone(cyclesim: CommandLine) -> None:
     before = summary.stat().st_mtime_ns
     assert cyclesim("run", *SMALL, "--resume").status == 0
     assert summary.stat().st_mtime_ns == before
+
+
+def test_resume_refuses_a_complete_run_that_lacks_a_report(cyclesim: CommandLine) -> None:
+    cyclesim("run", *SMALL)
+    (cyclesim.folder / "results/tiny/BANDWIDTH_REPORT.csv").unlink()
+    said = cyclesim("run", *SMALL, "--resume")
+    assert said.status == 2
+    assert "complete but for a report" in said.err
+
+
+def test_resume_is_not_offered_before_the_run_has_a_folder(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: RunFolder, resume: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "begin", interrupt)
+    said = cyclesim("run", *SMALL)
+    assert (said.status, said.err) == (130, "cyclesim: interrupted\n")
 
 
 def test_resume_refuses_other_inputs(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

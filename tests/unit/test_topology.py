@@ -80,6 +80,7 @@ class TestPositionalConvolutions:
             HEADER.replace("\n", "\r\n") + "\tConv1 ,224,224,11,11,3, 96,4, \r\n",
             HEADER + "\nAlexnet,\n" + FIRST,
             HEADER + "AlexNet (2012)\n" + FIRST,
+            "AlexNet,,,\n2012,\n" + HEADER + FIRST,
             "# from the paper, table 1\n" + HEADER + FIRST,
             HEADER + '"Conv1", "224", 224, 11, 11, 3, 96, 4,\n',
         ],
@@ -93,6 +94,7 @@ class TestPositionalConvolutions:
             "mixed",
             "heading",
             "title",
+            "title before the header",
             "#",
             "quotes",
         ],
@@ -204,6 +206,7 @@ class TestPositionalGemms:
             "G,3,5,16\n",
             "name, rows, columns, inner,\nG,3,5,16,\n",
             "A title\nG,3,5,16,\n",
+            "A title\nLayer,M,N,K\nG,3,5,16,\n",
         ],
     )
     def test_three_numbers_are_m_n_k_by_header_or_by_count(self, csv: Path, text: str) -> None:
@@ -225,7 +228,7 @@ class TestPositionalGemms:
     def test_a_kind_that_does_not_exist_is_an_error_of_the_caller(self, csv: Path) -> None:
         wrong: Any = "gem"
         assert error(csv, FIRST, wrong) == (
-            "cyclesim: -i: must be one of conv, gemm (got 'gem'; did you mean 'gemm'?)"
+            "cyclesim: kind must be one of conv, gemm (got 'gem'; did you mean 'gemm'?)"
         )
 
     def test_names_with_dp_mean_nothing(self, csv: Path) -> None:
@@ -233,9 +236,10 @@ class TestPositionalGemms:
 
     @pytest.mark.parametrize("header", ["Layer,M,K,N", "M,N,K,Layer", "Layer,Batch,M,N,K"])
     def test_another_order_of_columns_is_an_error(self, csv: Path, header: str) -> None:
-        assert error(csv, header + "\nG,3,5,16,2\n").startswith(
-            "net.csv:1: the columns of a GEMM file must be"
-        )
+        for kind in (None, "gemm"):
+            assert error(csv, header + "\nG,3,5,16,2\n", kind).startswith(
+                "net.csv:1: the columns of a GEMM file must be"
+            )
 
     def test_a_row_of_convolution_sizes_is_an_error_unless_the_header_says_gemm(self, csv: Path) -> None:
         assert error(csv, "G,3,5,16\n" + FIRST).startswith("net.csv:2: a row must be name, M, N, K as in the")
@@ -287,7 +291,7 @@ class TestNamedColumns:
         )
 
     def test_headings_empty_rows_and_comments_are_skipped(self, csv: Path) -> None:
-        text = "# ours\n\nLayer,Type,M,N,K\nencoder,,,\n,,,,\n  # x, gemm, 1, 1, 1\na,gemm,3,5,16\n"
+        text = "# ours\n\nBERT,,\nLayer,Type,M,N,K\nencoder,,,\n,,,,\n  # x, gemm, 1, 1, 1\na,gemm,3,5,16\n"
         assert shapes(csv, text) == [GemmShape(m=3, n=5, k=16)]
 
     def test_names_with_commas_and_quotes_stand_in_double_quotes(self, csv: Path) -> None:
