@@ -184,6 +184,9 @@ def _add_validate(commands: Any) -> None:
     validate.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)} (default: all)")
     validate.add_argument("--quick", action="store_true", help="a sample, in seconds")
     validate.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="of the random cases (default 0)")
+    validate.add_argument(
+        "--scalesim", metavar="PYTHON", help="Python of an environment with SCALE-Sim 3.0.0, to compare with (speed)"
+    )
     validate.set_defaults(run=_validate)
 
 
@@ -215,14 +218,15 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from cyclesim.validation import SUITES, run_suites
+    from cyclesim.validation import SUITES, Settings, run_suites
 
     for name in options.suites:
         if name not in SUITES:
             message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
             raise BadInput("cyclesim", None, message)
+    settings = Settings(options.quick, options.seed, options.scalesim)
     try:
-        passed = run_suites(options.suites or list(SUITES), options.quick, options.seed, print)
+        passed = run_suites(options.suites or list(SUITES), settings, print)
     except BrokenPipeError:
         # Unlike other commands, this one prints while it works: it was not carried out.
         _silence(sys.stdout)

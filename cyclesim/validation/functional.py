@@ -15,6 +15,7 @@ import numpy as np
 
 from cyclesim.demand import Demand, demand
 from cyclesim.listing import table
+from cyclesim.validation import Settings
 from cyclesim.validation.cases import (
     EVERY_ARRAY,
     Case,
@@ -34,23 +35,22 @@ from cyclesim.workload import Layer
 Report = Callable[[str], None]
 
 
-def run(quick: bool, seed: int, report: Report) -> bool:
+def run(settings: Settings, report: Report) -> bool:
     """Run the suite; print what was checked through `report` and return whether all is well.
 
     Parameters
     ----------
-    quick : bool
-        Seconds instead of minutes: fewer and smaller layers.
-    seed : int
-        Of layers, arrays and data; the same seed gives the same cases.
+    settings : Settings
+        A quick run takes seconds instead of minutes; the same seed gives the same cases.
     report : callable
         Takes one line of text.
     """
     start = time.perf_counter()
     parts = [_random_layers, _networks, _windows]
-    failures = sum(part(quick, seed, report) for part in parts)
+    failures = sum(part(settings.quick, settings.seed, report) for part in parts)
     seconds = time.perf_counter() - start
-    report(f"functional: {'all equal' if not failures else f'{failures} FAILED'} ({seconds:.0f} s, seed {seed})")
+    verdict = f"{failures} FAILED" if failures else "all equal"
+    report(f"functional: {verdict} ({seconds:.0f} s, seed {settings.seed})")
     return failures == 0
 
 

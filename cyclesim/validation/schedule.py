@@ -19,6 +19,7 @@ from cyclesim.demand import Demand, demand
 from cyclesim.listing import table
 from cyclesim.lowering import ifmap_requests_per_pass
 from cyclesim.schedule import SramWords, sram_words
+from cyclesim.validation import Settings
 from cyclesim.validation.cases import EVERY_ARRAY, Case, array_name, random_layer, random_side
 from cyclesim.validation.page_formulas import page_last_output, page_length
 from cyclesim.validation.replay import Replay, ReplayError, replay
@@ -29,23 +30,21 @@ CHUNK_WORDS = 1 << 20
 """Addresses that are generated at a time."""
 
 
-def run(quick: bool, seed: int, report: Report) -> bool:
+def run(settings: Settings, report: Report) -> bool:
     """Run the suite; print what was checked through `report` and return whether all is well.
 
     Parameters
     ----------
-    quick : bool
-        Seconds instead of minutes: fewer and smaller shapes.
-    seed : int
-        Of layers and arrays; the same seed gives the same cases.
+    settings : Settings
+        A quick run takes seconds instead of minutes; the same seed gives the same cases.
     report : callable
         Takes one line of text.
     """
     start = time.perf_counter()
     totals = {}
     for number, (variant, trimmed) in enumerate(EVERY_ARRAY):
-        rng = np.random.default_rng([seed, number])
-        totals[array_name(variant, trimmed)] = _try_shapes(variant, trimmed, quick, rng, report)
+        rng = np.random.default_rng([settings.seed, number])
+        totals[array_name(variant, trimmed)] = _try_shapes(variant, trimmed, settings.quick, rng, report)
     rows = [
         (name, [each.shapes, each.ragged, each.cycles, each.words, each.replayed, each.results, each.failures])
         for name, each in totals.items()
@@ -55,7 +54,7 @@ def run(quick: bool, seed: int, report: Report) -> bool:
     report(table(header, [(name, *(f"{number:,}" for number in numbers)) for name, numbers in rows]))
     failures = rows[-1][1][-1]
     seconds = time.perf_counter() - start
-    report(f"schedule: {'all equal' if not failures else f'{failures} FAILED'} ({seconds:.0f} s, seed {seed})")
+    report(f"schedule: {'all equal' if not failures else f'{failures} FAILED'} ({seconds:.0f} s, seed {settings.seed})")
     return failures == 0
 
 

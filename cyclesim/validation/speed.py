@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,17 @@ from cyclesim.api import load_hardware, load_topology
 from cyclesim.demand import demand
 from cyclesim.hardware import Dataflow, Hardware
 from cyclesim.listing import table
+from cyclesim.lowering import ifmap_requests_per_pass
+from cyclesim.memory import LayerMemory
+from cyclesim.schedule import sram_words
 from cyclesim.simulation import available_cores, compile_kernels, layer_cycles, simulate
+from cyclesim.timeline import Series, Timeline, channel_of
+from cyclesim.traffic import SOURCES, Replay, Traffic, TrafficChunk, scratchpads
+from cyclesim.validation import Settings, scalesim
 from cyclesim.workload import ConvShape, Layer, Network
 
+NARROW = 64
+"""Bandwidth of the limited channel [words per cycle]: less than alexnet_5 needs."""
 BUFFER_WORDS = 1 << 19
 """Addresses that are generated at a time: 2 MB of int32. Half of that would be no faster, twice no slower."""
 # ifmap h, w, filter h, w, channels, filters, stride: topologies/conv_nets/alexnet.csv of SCALE-Sim 3.0.0
@@ -48,15 +58,20 @@ def alexnet_5() -> Network:
     )
 
 
-def run(quick: bool, seed: int, report: Callable[[str], None]) -> bool:
+def run(settings: Settings, report: Callable[[str], None]) -> bool:
     """Measure and print; always passes."""
     compile_kernels()
+    quick = settings.quick
     repeats = 3 if quick else 7
     machine = load_hardware("default")
     report(f"{available_cores()} cores, best of {repeats}")
     report(_demand_table(machine, repeats, quick))
     report("")
     report(_run_table(machine, repeats, quick))
+    report("")
+    report(_memory_table(machine, repeats))
+    report("")
+    report(_scalesim_table(machine, repeats, settings.scalesim_python))
     report("")
     report(_process_table(repeats if quick else 5, quick))
     return True
@@ -120,7 +135,7 @@ def _demand_table(machine: Hardware, repeats: int, quick: bool) -> str:
 
 
 def _run_table(machine: Hardware, repeats: int, quick: bool) -> str:
-    """Time runs in this process, without and with all traces."""
+    """Time runs in this process, on a channel without limit and a narrow one, and with all traces."""
     cases = [(alexnet_5(), 32), (load_topology("alexnet"), 32)]
     if not quick:
         cases += [(load_topology(name), size) for name in ("resnet50", "vgg16") for size in (32, 128)]
@@ -128,9 +143,12 @@ def _run_table(machine: Hardware, repeats: int, quick: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for network, size in cases:
             hardware = replace(machine, rows=size, cols=size)
+            narrow = _limited(hardware, NARROW)
             path = Path(folder) / "traces.h5"
             cycles = sum(layer_cycles(layer, hardware) for layer in network.layers)
             plain = _best(repeats, lambda: simulate(network, hardware))  # noqa: B023
+            held = _best(min(repeats, 3), lambda: simulate(network, narrow))  # noqa: B023
+            walls = simulate(network, narrow).totals.total_cycles
 
             def trace() -> None:
                 simulate(network, hardware, traces=path)  # noqa: B023
@@ -138,10 +156,99 @@ def _run_table(machine: Hardware, repeats: int, quick: bool) -> str:
             traced = _best(min(repeats, 3), trace, before=lambda: path.unlink(missing_ok=True))  # noqa: B023
             rows.append(
                 (f"{network.name} {size}x{size} ws", f"{cycles:,}", f"{plain:.3f}", f"{cycles / plain / 1e6:.1f} M",
-                 f"{traced:.3f}", f"{traced / plain:.2f}", f"{path.stat().st_size / 1e6:.1f}")
+                 f"{walls:,}", f"{held:.3f}", f"{traced:.3f}", f"{traced / plain:.2f}",
+                 f"{path.stat().st_size / 1e6:.1f}")
             )  # fmt: skip
-    header = ("run, all cores", "cycles", "s", "cycles/s", "s with traces", "ratio", "MB of traces")
+    header = (
+        "run, all cores", "array cycles", "s", "cycles/s", f"cycles at {NARROW} words/cycle", "s", "s with traces",
+        "ratio", "MB of traces",
+    )  # fmt: skip
     return table(header, rows)
+
+
+def _limited(machine: Hardware, bandwidth: int) -> Hardware:
+    return replace(machine, interface_bandwidth="USER", dram_bandwidth_words_per_cycle=Fraction(bandwidth))
+
+
+def _memory_table(machine: Hardware, repeats: int) -> str:
+    """Say where the time of the memory system goes, part by part, in one thread."""
+
+    def at_once(produce: Callable[[], TrafficChunk]) -> Future[TrafficChunk]:
+        done: Future[TrafficChunk] = Future()
+        done.set_result(produce())
+        return done
+
+    rows = []
+    network = alexnet_5()
+    for hardware in (machine, _limited(machine, NARROW)):
+        seconds = dict.fromkeys(("traffic", "timeline", "counting", "least bandwidth and bound"), 0.0)
+        requests = walls = 0
+        for layer in network.layers:
+            plan = demand(layer, hardware)
+
+            def timeline(traffic: Traffic | Replay) -> Timeline:
+                pads = scratchpads(plan, hardware)  # noqa: B023
+                return Timeline(plan.cycles, pads, "psum" in plan.groups, channel_of(hardware), traffic)  # noqa: B023
+
+            def produce() -> Traffic:
+                traffic = Traffic(plan, hardware, False, at_once)  # noqa: B023
+                for name in SOURCES:
+                    while traffic.take(name).until < plan.cycles:  # noqa: B023
+                        pass
+                return traffic
+
+            recording = produce().recording()
+            assert recording is not None, "alexnet_5 is small enough to be recorded"
+
+            def advance() -> Timeline:
+                found = timeline(Replay(recording))  # noqa: B023
+                found.advance(plan.cycles, np.empty(plan.cycles, np.int64))  # noqa: B023
+                return found
+
+            def count() -> None:
+                for operand in plan.groups:  # noqa: B023
+                    plan.count_requests(operand, 0, np.empty(plan.cycles, np.int32), np.empty(4, np.int64))  # noqa: B023
+
+            memory = LayerMemory(plan, hardware, at_once, lambda: None)
+            main = memory.timeline(Series(), False)
+            main.advance(plan.cycles, np.empty(plan.cycles, np.int64))
+            walls += main.wall_cycle
+            found = sram_words(plan.plan, plan.gemm.groups, ifmap_requests_per_pass(layer))
+            requests += found.ifmap + found.filter + found.ofmap
+            seconds["traffic"] += _best(repeats, produce)
+            seconds["timeline"] += _best(repeats, advance)
+            seconds["counting"] += _best(repeats, count)
+            seconds["least bandwidth and bound"] += _best(repeats, lambda: memory.verdict(main.timing()))  # noqa: B023
+        bandwidth = hardware.dram_bandwidth_words_per_cycle
+        per = {"traffic": (requests, "request"), "timeline": (walls, "wall cycle"), "counting": (walls, "wall cycle")}
+        for part, spent in seconds.items():
+            unit = f"{spent / per[part][0] * 1e9:.1f} ns a {per[part][1]}" if part in per else ""
+            rows.append((f"{bandwidth or 'unlimited'}: {part}", f"{spent:.3f}", unit))
+    return table(("alexnet_5, one thread, words/cycle", "s", "each"), rows)
+
+
+def _scalesim_table(machine: Hardware, repeats: int, python: str | None) -> str:
+    """Time SCALE-Sim 3.0.0 and cyclesim on the same network, machine and bandwidth, one after the other."""
+    if python is None:
+        return "SCALE-Sim: skipped, as no --scalesim PYTHON (of an environment with scalesim 3.0.0) was given"
+    network = alexnet_5()
+    held, free = (
+        _best(repeats, lambda: simulate(network, hardware))  # noqa: B023
+        for hardware in (_limited(machine, NARROW), machine)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        theirs = scalesim.measure(python, Path(folder), _ALEXNET_5, size=32)
+        command = [sys.executable, "-m", "cyclesim", "run", "-q", "-p", folder, "-t", str(Path(folder) / "network.csv")]
+        plain = min(_process(command, {}) for _ in range(3))
+        traced = min(_process([*command, "--traces", "all"], {}) for _ in range(3))
+    rows = [
+        ("SCALE-Sim 3.0.0, CALC", f"{theirs.seconds:.1f}", "1", f"{theirs.megabytes:.0f}"),
+        (f"cyclesim in process, {NARROW} words/cycle", f"{held:.3f}", f"{theirs.seconds / held:.0f}", ""),
+        ("cyclesim in process, CALC", f"{free:.3f}", f"{theirs.seconds / free:.0f}", ""),
+        ("cyclesim run", f"{plain[0]:.2f}", f"{theirs.seconds / plain[0]:.0f}", f"{plain[1]:.0f}"),
+        ("cyclesim run --traces all", f"{traced[0]:.2f}", f"{theirs.seconds / traced[0]:.0f}", f"{traced[1]:.0f}"),
+    ]
+    return table(("alexnet_5 32x32 ws, without start-up for SCALE-Sim", "s", "times faster", "peak MB"), rows)
 
 
 def _process_table(repeats: int, quick: bool) -> str:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from cyclesim.demand import Demand, demand
 from cyclesim.schedule import Schedule
 from cyclesim.schedule import schedule as schedule_of
-from cyclesim.validation import functional, schedule
+from cyclesim.validation import Settings, functional, schedule
 from cyclesim.validation.cases import Case, int8_words
 from cyclesim.validation.reference_layers import compute_layer as compute_in_numpy
 from cyclesim.validation.replay import ReplayError, replay
@@ -100,7 +100,7 @@ def test_windows_of_large_layers_compute(variant: str, trimmed: bool) -> None:
 def test_suites_pass_and_report(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "EVERY_ARRAY", (("os-pipe", False), ("ws", True), ("is-db", False)))
     lines: list[str] = []
-    assert suite.run(True, 3, lines.append)
+    assert suite.run(Settings(quick=True, seed=3), lines.append)
     assert "all equal" in lines[-1]
     assert not any("FAILED" in line for line in lines)
 
