@@ -46,7 +46,8 @@ def figures(layer: list[Cycle], outcome: Outcome) -> list[int]:
 
 # variant, array, product, scratchpad words, separate ports, bandwidth, latency, active fraction: an independent
 # program's figures, from the specification of the memory system.
-EXAMPLES = [
+Example = tuple[str, tuple[int, int], tuple[int, int, int], tuple[int, int, int], bool, str, int, str, list[int]]
+EXAMPLES: list[Example] = [
     ("ws", (3, 2), (7, 8, 5), (512, 512, 512), False, "64", 1, "1/2",
      [117, 1, 0, 1, 119, 56, 40, 0, 35, 0, 1, 0, 0]),
     ("ws", (3, 2), (7, 8, 5), (32, 16, 20), False, "2", 5, "1/2",
@@ -67,9 +68,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example[0]}-{example[5]}")
-def test_worked_examples_come_out(
-    example: tuple[str, tuple[int, int], tuple[int, int, int], tuple[int, int, int], bool, str, int, str, list[int]],
-) -> None:
+def test_worked_examples_come_out(example: Example) -> None:
     variant, array, product, words, separate, bandwidth, latency, active, expected = example
     layer = layer_of(variant, *array, *product)
     machine = Machine(*words, Fraction(active), Fraction(bandwidth), separate, latency)

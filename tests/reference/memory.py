@@ -1,6 +1,6 @@
 """The native memory system, word by word and wall cycle by wall cycle, in plain Python.
 
-The future judge of the memory kernels: scratchpads that are FIFOs, a drain queue, and a DRAM channel with a budget of
+The judge of the memory kernels: scratchpads that are FIFOs, a drain queue, and a DRAM channel with a budget of
 words in each wall cycle. It imports nothing of ours; it is given what each array cycle asks for and keeps deques.
 """
 
@@ -130,6 +130,11 @@ def simulate(layer: list[Cycle], machine: Machine) -> Outcome:
     if machine.separate:
         port.update(filter=1, psum=2, drain=2)
     head = dict.fromkeys(STREAMS, 0)
+    consumed = dict.fromkeys(STREAMS, 0)
+    due_in: dict[str, list[list[Fetch]]] = {name: [[] for _ in layer] for name in STREAMS}
+    for name in STREAMS:
+        for each in fetches[name]:
+            due_in[name][each.due].append(each)
     queue: deque[tuple[int, int]] = deque()  # address, wall cycle in which it joined
     written: dict[int, int] = {}  # eviction number -> wall cycle
     out = Outcome(issued={name: [] for name in (*STREAMS, "ofmap")})
@@ -137,14 +142,11 @@ def simulate(layer: list[Cycle], machine: Machine) -> Outcome:
     wall = 0
     drained = 0
 
-    def consumed(name: str) -> int:
-        return sum(1 for fetch in fetches[name][: head[name]] if fetch.due < step)
-
     def eligible(name: str) -> Fetch | None:
         if head[name] >= len(fetches[name]):
             return None
         fetch = fetches[name][head[name]]
-        if head[name] - consumed(name) >= lookahead[name] and fetch.due != step:
+        if head[name] - consumed[name] >= lookahead[name] and fetch.due != step:
             return None
         if fetch.waits_for is not None and not written.get(fetch.waits_for, wall) < wall:
             return None
@@ -177,10 +179,9 @@ def simulate(layer: list[Cycle], machine: Machine) -> Outcome:
                 else:
                     break
         if step < len(layer):
+            # What earlier array cycles needed was usable when they executed, and still is.
             late = [
-                name
-                for name in STREAMS
-                if any((f.usable is None or f.usable > wall) for f in fetches[name] if f.due <= step)
+                name for name in STREAMS if any(f.usable is None or f.usable > wall for f in due_in[name][step])
             ]
             gone = evictions[step]
             own = len(gone) - (flushed if step == len(layer) - 1 else 0)
@@ -192,6 +193,8 @@ def simulate(layer: list[Cycle], machine: Machine) -> Outcome:
             else:
                 out.wall.append(wall)
                 queue.extend((address, wall) for address in gone)
+                for name in STREAMS:
+                    consumed[name] += len(due_in[name][step])
                 step += 1
         wall += 1
     out.cold = out.wall[0]
