@@ -6,7 +6,7 @@ questions that follow the main run (the least bandwidth without stalls, what the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,7 +16,7 @@ import numpy as np
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
 from cyclesim.timeline import Channel, LayerTiming, Series, Timeline, channel_of
-from cyclesim.traffic import Replay, Traffic, TrafficChunk, scratchpads
+from cyclesim.traffic import Recording, Split, Traffic, TrafficChunk, scratchpads
 
 Submit = Callable[[Callable[[], TrafficChunk]], "Future[TrafficChunk]"]
 
@@ -80,13 +80,13 @@ class LayerMemory:
         compute_bound = stalls * COMPUTE_BOUND_SHARE <= cycles
         remaining = stalls
         if self.channel.bandwidth is not None:
-            remaining = self._stalls(None, self.channel.latency, self._plan.cycles if compute_bound else None)
+            remaining = self._unlimited_stalls(self.channel.latency, self._plan.cycles if compute_bound else None)
         least = None if remaining else self._least_bandwidth(timing)
         if compute_bound:
             return Verdict(least, "compute")
         at_once = remaining
         if remaining and self.channel.latency > 1:
-            at_once = self._stalls(None, 1)
+            at_once = self._unlimited_stalls(1)
         parts = {"bandwidth": stalls - remaining, "latency": remaining - at_once, "capacity": at_once}
         return Verdict(least, max(parts, key=lambda cause: parts[cause]))
 
@@ -114,23 +114,28 @@ class LayerMemory:
 
     def _bisect(self, low: int, high: int, guess: int, stop: int) -> int:
         """Return a bandwidth above `low` without stalls before array cycle `stop`, one word less having some."""
-        step = 1
+        middle, step = max(guess, low + 1), 1
         while high - low > 1:
-            middle = min(max(guess, low + 1), high - 1)
+            if not low < middle < high:
+                middle = (low + high) // 2
             if self._stalls(Fraction(middle), self.channel.latency, stop):
-                low = middle
-                guess = low + step
+                low, middle = middle, middle + step
             else:
-                high = middle
-                guess = high - step
+                high, middle = middle, middle - step
             step *= 2
         return high
+
+    def _unlimited_stalls(self, latency: int, until: int | None = None) -> int:
+        recording = self.traffic.recording()
+        if recording is not None and never_waits(recording, self._pads, latency):
+            return 0
+        return self._stalls(None, latency, until)
 
     def _stalls(self, bandwidth: Fraction | None, latency: int, until: int | None = None) -> int:
         """Return the stalls on another channel; or, up to an array cycle, 1 if there are some and 0 if not."""
         channel = replace(self.channel, bandwidth=bandwidth, latency=latency)
         recording = self.traffic.recording()
-        again = Replay(recording) if recording else Traffic(self._plan, self._hardware, False, self._submit)
+        again = recording or Traffic(self._plan, self._hardware, False, self._submit)
         timeline = self._timeline(channel, again, None, False)
         end = self._plan.cycles if until is None else until
         for stop in [*range(_CYCLES_AT_ONCE, end, _CYCLES_AT_ONCE), end]:
@@ -139,5 +144,17 @@ class LayerMemory:
                 return 1
         return 0 if until is not None else timeline.timing().stall_cycles
 
-    def _timeline(self, channel: Channel, traffic: Traffic | Replay, series: Series | None, log: bool) -> Timeline:
+    def _timeline(
+        self, channel: Channel, traffic: Traffic | Recording, series: Series | None, log: bool
+    ) -> Timeline:
         return Timeline(self._plan.cycles, self._pads, "psum" in self._plan.groups, channel, traffic, series, log)
+
+
+def never_waits(recording: Recording, pads: Mapping[str, Split], latency: int) -> bool:
+    """Whether a layer never stalls after array cycle 0 if the budget is unlimited: what running it says, but faster."""
+    from cyclesim.kernels.timeline import comes_late
+
+    lookahead = np.array([pads[name].lookahead for name in ("ifmap", "filter", "ofmap")])
+    return not comes_late(
+        recording.due, recording.words, recording.known, lookahead, latency, recording.run_fetch, recording.run_entry
+    )

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.hardware import Hardware
-from cyclesim.traffic import Events, Split, TrafficChunk
+from cyclesim.traffic import QUEUES, Events, Recording, Split, TrafficChunk
 
 Ints = NDArray[np.int64]
-QUEUES = ("ifmap", "filter", "psum", "evictions")
 STREAMS = ("ifmap", "filter", "psum", "ofmap")
 """DRAM streams, in the order of the queues: what is evicted is written back as ofmap words."""
 _SOURCE_OF = {"ifmap": "ifmap", "filter": "filter", "psum": "ofmap", "evictions": "ofmap"}
 _NEVER_REACHED = 1 << 62
 _LOG_ENTRIES = 1 << 16
+_ROOM = 1 << 10
+"""Events that a queue has room for at first."""
 _NO_TABLE = np.empty((0, 0), np.int64)
 
 
@@ -52,7 +53,7 @@ def channel_of(hardware: Hardware) -> Channel:
 
 
 class TrafficPlayer(Protocol):
-    """Gives a source's traffic, chunk after chunk."""
+    """Gives a source's traffic, chunk after chunk, as it is needed."""
 
     def take(self, source: str) -> TrafficChunk:
         """Return the next chunk of ``ifmap``, ``filter`` or ``ofmap``."""
@@ -133,7 +134,7 @@ class Timeline:
     psums : bool
         Whether partial sums may be fetched.
     channel : Channel
-    traffic : TrafficPlayer
+    traffic : TrafficPlayer or Recording
     series : Series, optional
         Gains what the channel and the array do; scratchpad words are the caller's to add.
     log : bool
@@ -146,7 +147,7 @@ class Timeline:
         pads: Mapping[str, Split],
         psums: bool,
         channel: Channel,
-        traffic: TrafficPlayer,
+        traffic: TrafficPlayer | Recording,
         series: Series | None = None,
         log: bool = False,
     ) -> None:
@@ -155,7 +156,6 @@ class Timeline:
         self._kernel = kernel
         self.cycles = cycles
         self._channel = channel
-        self._traffic = traffic
         self._clock = np.zeros(kernel.CLOCK_SIZE, np.int64)
         self._clock[kernel.SLOTS] = -1
         self._queue = np.zeros((kernel.QUEUES, kernel.QUEUE_FIELDS), np.int64)
@@ -163,11 +163,21 @@ class Timeline:
         if not psums:
             self._queue[kernel.PSUM, kernel.HORIZON] = cycles
         self._psums = psums
-        room = 1 << 10
-        self._due, self._count, self._ready = (np.zeros((kernel.QUEUES, room), np.int64) for _ in range(3))
-        self._run_fetch = np.full(1, _NEVER_REACHED, np.int64)
-        self._run_entry = np.zeros(1, np.int64)
-        self._flushed = 0
+        end = np.array([_NEVER_REACHED])
+        if isinstance(traffic, Recording):
+            self._due, self._count = traffic.due, traffic.words
+            self._ready = np.empty_like(self._due)
+            self._queue[:, kernel.HORIZON] = cycles
+            self._queue[:, kernel.KNOWN] = traffic.known
+            self._queue[:, kernel.LEFT] = np.where(traffic.known > 0, self._count[:, 0], 0)
+            self._run_fetch = np.concatenate((traffic.run_fetch, end))
+            self._run_entry = np.concatenate((traffic.run_entry, end))
+            self._flushed = traffic.held
+        else:
+            self._traffic = traffic
+            self._due, self._count, self._ready = (np.zeros((kernel.QUEUES, _ROOM), np.int64) for _ in range(3))
+            self._run_fetch = self._run_entry = end
+            self._flushed = 0
         self._stall_by = np.zeros(kernel.QUEUES, np.int64)
         self._budget = (kernel.UNLIMITED, 0, 1)
         if channel.bandwidth is not None:
@@ -203,7 +213,7 @@ class Timeline:
                 self._empty_log()
             else:
                 # Where only the array ran, windows went by that the kernel has not looked at yet.
-                self._enter_window()
+                self._enter_window(self.wall_cycle - (reason == kernel.FINISHED))
                 if reason != kernel.SERIES_FULL:
                     return bool(reason != kernel.STALLED)
 
@@ -218,13 +228,13 @@ class Timeline:
             found[name] = np.repeat(mine[:, 0], mine[:, 2])
         return found
 
-    def _enter_window(self) -> None:
-        """Make the series reach the present."""
+    def _enter_window(self, wall_cycle: int) -> None:
+        """Make the series reach a wall cycle."""
         kernel, series = self._kernel, self._series
         if series is not None:
-            while self.wall_cycle >= series.window * len(series.values):
+            while wall_cycle >= series.window * len(series.values):
                 series.make_room()
-            index = self.wall_cycle // series.window
+            index = wall_cycle // series.window
             self._clock[kernel.WINDOW_INDEX] = index
             self._clock[kernel.WINDOW_END] = (index + 1) * series.window
 

@@ -1,13 +1,13 @@
 """The DRAM traffic of a layer: which words each stream fetches or writes back, in chunks of array cycles.
 
 Traffic does not depend on bandwidth, latency or ports, so it is produced by itself, ahead of the timeline, which asks
-for it; and it can be played again for another channel. Three sources make the four queues of the timeline: the ifmap
-and the filter scratchpads one each, the ofmap scratchpad its psum fetches and its evictions together.
+for it; and its recording can be played again on another channel. Three sources make the four queues of the timeline:
+the ifmap and the filter scratchpads one each, the ofmap scratchpad its psum fetches and its evictions together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -21,13 +21,18 @@ from cyclesim.lowering import OperandMap
 
 CHUNK_WORDS = 1 << 19
 """Requests of a chunk, about: so many that handing it over costs nothing."""
-RECORDED_BYTES = 64 << 20
-"""Events of a layer that are kept for playing them again; longer layers are produced again."""
+LONGEST_REPEATED_CYCLES = 1 << 18
+LARGEST_REPEATED_TENSOR = 1 << 21
+"""Column folds up to this length [cycles] and tensors up to this size [words] are looked at for repetitions."""
+RECORDED_EVENTS = 1 << 20
+"""Events of a queue up to which a layer's traffic is kept to be played again (64 MB); longer ones are produced anew."""
 _NUMBERS_KEPT = 1 << 29
 """Entry numbers this far back stay distinct when they are renumbered to fit 32 bits."""
 
 Ints = NDArray[np.int64]
 SOURCES = ("ifmap", "filter", "ofmap")
+QUEUES = ("ifmap", "filter", "psum", "evictions")
+"""What the timeline consumes. The ofmap scratchpad makes two of them."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,36 @@ class TrafficChunk:
     held: int
     addresses: Mapping[str, NDArray[np.integer]]
 
-    @property
-    def bytes(self) -> int:
-        """Memory of what has to be kept for playing it again."""
-        arrays = [self.run_fetch, *(array for events in self.queues.values() for array in (events.due, events.words))]
-        return sum(array.nbytes for array in arrays) + self.run_entry.nbytes
+
+@dataclass(frozen=True)
+class Recording:
+    """All events of a layer, to be played on any channel.
+
+    `due` and `words` are (queues, room), in the order of `QUEUES`; `known` is how many events each queue has.
+    `run_fetch` and `run_entry` are those of all chunks; `held` is what the ofmap scratchpad holds at the end.
+    """
+
+    due: Ints
+    words: Ints
+    known: Ints
+    run_fetch: Ints
+    run_entry: Ints
+    held: int
+
+    @classmethod
+    def of(cls, chunks: Sequence[TrafficChunk]) -> Recording:
+        """Join the chunks of a layer; those of each source are in order."""
+        queues = [[chunk.queues[name] for chunk in chunks if name in chunk.queues] for name in QUEUES]
+        known = np.array([sum(len(events.due) for events in parts) for parts in queues])
+        due, words = (np.empty((len(QUEUES), max(1, int(known.max()))), np.int64) for _ in range(2))
+        for q, parts in enumerate(queues):
+            np.concatenate([events.due for events in parts], out=due[q, : known[q]])
+            np.concatenate([events.words for events in parts], out=words[q, : known[q]])
+        results = [chunk for chunk in chunks if "evictions" in chunk.queues]
+        run_fetch, run_entry = (
+            np.concatenate([getattr(chunk, name) for chunk in results]) for name in ("run_fetch", "run_entry")
+        )
+        return cls(due, words, known, run_fetch, run_entry, results[-1].held)
 
 
 _buffers = ThreadBuffers()
@@ -111,6 +141,7 @@ class Source:
         self._keep = keep_addresses
         self._entered = np.empty(0, np.int32)
         self._once = _asks_once(plan, operand)
+        self._in_order = not keep_addresses and operand == "ofmap" and results_in_order(plan, self._active)
         self._next_cycle = 0
         self._number = 0
         self._shifted = 0
@@ -118,16 +149,44 @@ class Source:
         self._step = plan.plan.longest_step
         self._windows: dict[str, Ints] = {}
         self._chunk_cycles = max(1, CHUNK_WORDS // plan.groups[operand].ports)
+        self._repeats = _repeats(plan, operand, tensor.words) and not (self._once or keep_addresses)
+        if self._repeats:
+            self._chunk_cycles = plan.plan.row_folds * plan.plan.step
+        self._before: _Repeatable | None = None
 
     def produce(self) -> TrafficChunk:
         """Return the next chunk; there must be one."""
         from cyclesim.kernels import traffic as kernels
 
-        plan, group = self._plan, self._plan.groups[self._operand]
-        if self._next_cycle == 0 and not self._once:
-            self._entered = np.full(_tensor(plan, self._operand).words, kernels.NEVER, np.int32)
+        if self._next_cycle == 0 and not (self._once or self._in_order):
+            self._entered = np.full(_tensor(self._plan, self._operand).words, kernels.NEVER, np.int32)
         first = self._next_cycle
-        cycles = min(self._chunk_cycles, plan.cycles - first)
+        cycles = min(self._chunk_cycles, self._plan.cycles - first)
+        chunk = self._again(first, cycles) if self._repeats else self._pass(first, cycles)
+        self._next_cycle = chunk.until
+        self._renumber()
+        self._find_busiest_step(chunk.queues)
+        return chunk
+
+    def _again(self, first: int, cycles: int) -> TrafficChunk:
+        """Return the next chunk of a stream that repeats: if the scratchpad is as it was one chunk ago, it is known."""
+        key = self._plan.content_key(self._operand, first, cycles)
+        ages = np.minimum(self._number - self._entered.astype(np.int64), self._active + 1).astype(np.int32)
+        before = self._before
+        if before is None or before.key != key or not np.array_equal(before.ages, ages):
+            chunk = self._pass(first, cycles)
+            self._before = _Repeatable(key, first, ages, chunk.queues[self._operand])
+            return chunk
+        # What follows from the same state and the same requests is the same state: nothing is left to be updated.
+        events = Events(before.events.due + (first - before.first), before.events.words)
+        return TrafficChunk(first + cycles, {self._operand: events}, _NO_RUNS, _NO_RUNS, 0, {})
+
+    def _pass(self, first: int, cycles: int) -> TrafficChunk:
+        """Pass a chunk of requests through the scratchpad."""
+        from cyclesim.kernels import traffic as kernels
+        from cyclesim.kernels.demand import requests_per_cycle
+
+        plan, group = self._plan, self._plan.groups[self._operand]
         most = group.ports * cycles
         writes = self._operand == "ofmap"
         due, count, psum_due, psum_count = (
@@ -138,10 +197,18 @@ class Source:
             _buffers.get(name, plan.dtype, most if self._keep else 0) for name in ("addresses", "psum addresses")
         )
         before = self._number
-        events, psums, runs, self._number = kernels.pass_chunk(
-            group.stream, group.folds, plan.plan.cycles, first, cycles, self._base, self._entered, self._active,
-            before, int(writes), due, count, psum_due, psum_count, run_fetch, run_entry, addresses, psum_addresses,
-        )  # fmt: skip
+        place = (group.stream, group.folds, plan.plan.cycles, first)
+        if self._in_order:
+            requests = _buffers.get("requests", np.int32, cycles)
+            requests_per_cycle(*place, requests)
+            events, psums, runs, self._number = kernels.pass_results_in_order(
+                *place, requests, self._active, before, due, count, psum_due, psum_count, run_fetch, run_entry
+            )
+        else:
+            events, psums, runs, self._number = kernels.pass_chunk(
+                *place, cycles, self._base, self._entered, self._active, before, int(writes), due, count, psum_due,
+                psum_count, run_fetch, run_entry, addresses, psum_addresses,
+            )  # fmt: skip
         moved = Events(due[:events].copy(), count[:events].copy())
         psum = Events(psum_due[:psums].copy(), psum_count[:psums].copy())
         fetched = int(psum.words.sum())
@@ -158,10 +225,7 @@ class Source:
             held=min(self._number, self._active),
             addresses=kept,
         )
-        self._next_cycle = chunk.until
         self._psums += fetched
-        self._renumber()
-        self._find_busiest_step(chunk.queues)
         return chunk
 
     def peaks(self) -> dict[str, int]:
@@ -185,6 +249,40 @@ class Source:
             renumber(self._entered, shift, shift)
             self._number -= shift
             self._shifted += shift
+
+
+@dataclass(frozen=True)
+class _Repeatable:
+    """A chunk of a stream that repeats: its requests, its first cycle, the scratchpad before it, what it fetched.
+
+    `ages` is (tensor words,): how many entries ago each word entered, or one more than the scratchpad holds.
+    """
+
+    key: bytes
+    first: int
+    ages: NDArray[np.int32]
+    events: Events
+
+
+def _repeats(plan: Demand, operand: str, words: int) -> bool:
+    """Whether a stream asks for the same words in each column fold, and that is worth looking out for."""
+    folds = plan.plan
+    fits = folds.row_folds * folds.step <= LONGEST_REPEATED_CYCLES and words <= LARGEST_REPEATED_TENSOR
+    on_rows = operand == ("filter" if folds.dataflow == "is" else "ifmap")
+    return on_rows and folds.col_folds > 2 and fits and not folds.trimmed
+
+
+def results_in_order(plan: Demand, active: int) -> bool:
+    """Whether folds deliver their results one after the other, all to be kept or all to be evicted.
+
+    In between, with a scratchpad that holds all but a few words of a column fold, words of one cycle decide.
+    """
+    folds = plan.plan
+    if not folds.stationary or folds.overlap != "none":
+        return False
+    last = folds.spatial_cols - (folds.col_folds - 1) * folds.cols
+    widths = {min(folds.cols, folds.spatial_cols), last}
+    return all(not active < folds.steps * used < active + used for used in widths)
 
 
 def _tensor(plan: Demand, operand: str) -> OperandMap:
@@ -223,8 +321,10 @@ class Traffic:
         self._submit = submit
         self._sources = {name: Source(plan, name, pads[name].active, keep_addresses) for name in SOURCES}
         self._coming = {name: submit(source.produce) for name, source in self._sources.items()}
-        self._recorded: dict[str, list[TrafficChunk]] | None = {name: [] for name in SOURCES}
-        self._recorded_bytes = 0
+        self._chunks: list[TrafficChunk] | None = []
+        self._recorded_events = dict.fromkeys(QUEUES, 0)
+        self._recording: Recording | None = None
+        self._peaks: dict[str, int] = {}
         self._moved: dict[str, list[NDArray[np.integer]]] = {name: [] for name in ("ifmap", "filter", "psum", "ofmap")}
 
     def take(self, source: str) -> TrafficChunk:
@@ -232,13 +332,16 @@ class Traffic:
         chunk = self._coming.pop(source).result()
         if chunk.until < self._cycles:
             self._coming[source] = self._submit(self._sources[source].produce)
+        else:
+            self._peaks.update(self._sources.pop(source).peaks())  # its tables may be as large as the tensor
         for stream, addresses in chunk.addresses.items():
             self._moved[stream].append(addresses)
-        if self._recorded is not None:
-            self._recorded[source].append(chunk)
-            self._recorded_bytes += chunk.bytes
-            if self._recorded_bytes > RECORDED_BYTES:
-                self._recorded = None
+        if self._chunks is not None:
+            self._chunks.append(chunk)
+            for name, events in chunk.queues.items():
+                self._recorded_events[name] += len(events.due)
+            if max(self._recorded_events.values()) > RECORDED_EVENTS:
+                self._chunks = None
         return chunk
 
     def moved_addresses(self) -> dict[str, list[NDArray[np.integer]]]:
@@ -249,19 +352,10 @@ class Traffic:
 
     def peaks(self) -> dict[str, int]:
         """Return the most words that each queue had in one step of a fold, when all traffic was taken."""
-        return {name: words for source in self._sources.values() for name, words in source.peaks().items()}
+        return self._peaks
 
-    def recording(self) -> dict[str, list[TrafficChunk]] | None:
-        """Return all chunks of all sources, or None if they were too many to keep."""
-        return self._recorded
-
-
-class Replay:
-    """Plays recorded traffic again."""
-
-    def __init__(self, recording: Mapping[str, list[TrafficChunk]]) -> None:
-        self._chunks: dict[str, Iterator[TrafficChunk]] = {name: iter(chunks) for name, chunks in recording.items()}
-
-    def take(self, source: str) -> TrafficChunk:
-        """Return a source's next chunk."""
-        return next(self._chunks[source])
+    def recording(self) -> Recording | None:
+        """Return all events of the layer, when all traffic was taken; None if they were too many to keep."""
+        if self._chunks is not None:
+            self._recording, self._chunks = Recording.of(self._chunks), None
+        return self._recording

@@ -399,3 +399,62 @@ def run(
     queue[2, WORDS], queue[2, LAST_ISSUE] = words2, last2
     queue[EVICTIONS, TAKE], queue[EVICTIONS, WORDS], queue[EVICTIONS, LAST_ISSUE] = e, written, last_e
     return reason
+
+
+@njit(cache=True, nogil=True)
+def comes_late(due, count, known, lookahead, latency, run_fetch, run_entry):
+    """Whether the array stalls after array cycle 0 although the budget is unlimited, at about 5 ns an event.
+
+    With an unlimited budget and without stalls so far, array cycle t executes in wall cycle c + t, c being the cold
+    start. Then word q is fetched in wall cycle 0, or in the one after word q-P was consumed; evictions of array cycle t
+    are written back in c + t + 1, and partial sums that wait for them are fetched in c + t + 2 at the earliest. So
+    whether a word comes in time is a matter of array cycles only.
+
+    Parameters
+    ----------
+    due, count : (QUEUES, room) int64
+        All events of the layer.
+    known : (QUEUES,) int64
+        How many each queue has.
+    lookahead : (STREAMS,) int64
+    latency : int
+    run_fetch, run_entry : (runs,) int64
+        As in `run`, but without the number that is never reached.
+    """
+    starts_at_once = False
+    for q in range(PSUM):
+        starts_at_once |= known[q] > 0 and due[q, 0] == 0
+    for q in range(PSUM):
+        if not starts_at_once and known[q] and due[q, 0] < latency:
+            return True  # nothing holds array cycle 0 until what is issued together has arrived
+    for q in range(STREAMS):
+        words, freeing, before = 0, 0, 0
+        for event in range(known[q]):
+            words += count[q, event]
+            freed = words - 1 - lookahead[q]  # the word that must be consumed before the event's last one is fetched
+            if freed < 0:
+                continue
+            while before + count[q, freeing] <= freed:
+                before += count[q, freeing]
+                freeing += 1
+            if due[q, event] - due[q, freeing] <= latency:
+                return True
+    words, run, evicting, before = 0, 0, 0, 0
+    for event in range(known[PSUM]):
+        words += count[PSUM, event]
+        while run < run_fetch.size and run_fetch[run] < words:
+            # Within a run and an event, the last word waits longest.
+            end = run_fetch[run + 1] if run + 1 < run_fetch.size else words
+            entry = run_entry[run] + min(end, words) - 1 - run_fetch[run]
+            while before > entry:
+                evicting -= 1
+                before -= count[EVICTIONS, evicting]
+            while before + count[EVICTIONS, evicting] <= entry:
+                before += count[EVICTIONS, evicting]
+                evicting += 1
+            if due[PSUM, event] - due[EVICTIONS, evicting] < latency + 2:
+                return True
+            if end > words or run + 1 == run_fetch.size:
+                break
+            run += 1
+    return False

@@ -50,6 +50,7 @@ def _warm_up_memory(stream: Any, table: Any) -> None:
     requests, entered = np.zeros(1, np.int32), np.zeros(1, np.int32)
     numbers, addresses = [np.zeros(1, np.int64) for _ in range(6)], np.zeros(1, np.int32)
     traffic.pass_chunk(stream, table, 1, 0, 1, 0, entered, 1, 0, 1, *numbers, addresses, addresses.copy())
+    traffic.pass_results_in_order(stream, table, 1, 0, requests, 1, 0, *numbers)
     traffic.renumber(entered, 0, 0)
     traffic.busiest_step(numbers[0], numbers[1], 1, np.array([1, 0, 0]))
     clock, queue = np.zeros(timeline.CLOCK_SIZE, np.int64), np.zeros((timeline.QUEUES, timeline.QUEUE_FIELDS), np.int64)
@@ -60,4 +61,5 @@ def _warm_up_memory(stream: Any, table: Any) -> None:
         clock, queue, events, events.copy(), events.copy(), numbers[0], numbers[1], 0, 1, 1, 1, 0, 1, 1, 0,
         np.zeros(4, np.int64), 0, numbers[2], empty, 1, empty,
     )  # fmt: skip
+    timeline.comes_late(events, events, np.zeros(4, np.int64), np.ones(3, np.int64), 1, numbers[0], numbers[1])
     series.add_requests(requests, numbers[0], 1, np.zeros((1, 2), np.int64)[:, 0])

@@ -29,7 +29,7 @@ from cyclesim.memory import LayerMemory
 from cyclesim.schedule import sram_words
 from cyclesim.simulation import available_cores, compile_kernels, layer_cycles, simulate
 from cyclesim.timeline import Series, Timeline, channel_of
-from cyclesim.traffic import SOURCES, Replay, Traffic, TrafficChunk, scratchpads
+from cyclesim.traffic import SOURCES, Recording, Traffic, TrafficChunk, scratchpads
 from cyclesim.validation import Settings, scalesim
 from cyclesim.workload import ConvShape, Layer, Network
 
@@ -186,7 +186,7 @@ def _memory_table(machine: Hardware, repeats: int) -> str:
         for layer in network.layers:
             plan = demand(layer, hardware)
 
-            def timeline(traffic: Traffic | Replay) -> Timeline:
+            def timeline(traffic: Traffic | Recording) -> Timeline:
                 pads = scratchpads(plan, hardware)  # noqa: B023
                 return Timeline(plan.cycles, pads, "psum" in plan.groups, channel_of(hardware), traffic)  # noqa: B023
 
@@ -201,7 +201,7 @@ def _memory_table(machine: Hardware, repeats: int) -> str:
             assert recording is not None, "alexnet_5 is small enough to be recorded"
 
             def advance() -> Timeline:
-                found = timeline(Replay(recording))  # noqa: B023
+                found = timeline(recording)  # noqa: B023
                 found.advance(plan.cycles, np.empty(plan.cycles, np.int64))  # noqa: B023
                 return found
 

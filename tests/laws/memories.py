@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.timeline import STREAMS, LayerTiming, Series, Timeline, channel_of
-from cyclesim.traffic import Replay, Traffic, scratchpads
+from cyclesim.traffic import Recording, Traffic, scratchpads
 from cyclesim.workload import Layer
 from tests.laws.strategies import array_machine, small_layers
 from tests.laws.traces import expected_traces, layer_addresses, run_naive_array
@@ -200,7 +200,7 @@ def advance(timeline: Timeline, traffic: Traffic | None, stops: Sequence[int] = 
 
 
 def timeline_of(
-    plan: Demand, hardware: Hardware, traffic: Traffic | Replay, series: Series | None = None, log: bool = True
+    plan: Demand, hardware: Hardware, traffic: Traffic | Recording, series: Series | None = None, log: bool = True
 ) -> Timeline:
     """Return the timeline of a layer on a machine's channel."""
     pads = scratchpads(plan, hardware)

@@ -20,7 +20,7 @@ from cyclesim import timeline, traffic
 from cyclesim.demand import demand
 from cyclesim.hardware import Scratchpad
 from cyclesim.kernels import traffic as kernels
-from cyclesim.traffic import Replay, Traffic
+from cyclesim.traffic import Traffic
 from cyclesim.workload import GemmShape, Layer
 from tests.laws.memories import (
     BANDWIDTHS,
@@ -78,7 +78,7 @@ def test_played_again_traffic_is_the_same(variant: str, trimmed: bool, data: st.
         advance(timeline_of(plan, drawn.hardware, source), None)
     recording = source.recording()
     assert recording is not None
-    found = advance(timeline_of(plan, with_channel(drawn.hardware, bandwidth), Replay(recording)), None)
+    found = advance(timeline_of(plan, with_channel(drawn.hardware, bandwidth), recording), None)
     expected = drawn.naive(bandwidth)
     expected.issued = {stream: [(wall, -1) for wall, _ in words] for stream, words in expected.issued.items()}
     assert_same(found, expected)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from math import floor
 
 import numpy as np
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 from cyclesim import traffic
 from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware
-from cyclesim.memory import LayerMemory
+from cyclesim.memory import LayerMemory, never_waits
 from cyclesim.simulation import LayerRunner
 from cyclesim.timeline import STREAMS, Series
+from cyclesim.traffic import SOURCES, Traffic, scratchpads
 from cyclesim.workload import ConvShape, GemmShape, Layer
 from tests.laws.memories import (
     ACTIVE_FRACTIONS,
@@ -221,7 +223,7 @@ def test_the_verdict_is_what_other_channels_would_do(
     drawn = data.draw(cases(variant, trimmed))
     plan = demand(drawn.layer, drawn.hardware)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(traffic, "RECORDED_BYTES", recorded)
+        patch.setattr(traffic, "RECORDED_EVENTS", recorded)
         memory = LayerMemory(plan, drawn.hardware, at_once, lambda: None)
         timeline = memory.timeline(Series(), False)
         timeline.advance(plan.cycles, np.empty(0, np.int64))
@@ -244,6 +246,57 @@ def test_the_verdict_is_what_other_channels_would_do(
             "capacity": at_once_too,
         }
         assert gains[verdict.bound] == max(gains.values())
+
+
+def events_of(plan: Demand, hardware: Hardware, keep_addresses: bool) -> dict[str, list[int]]:
+    """Return all events of a layer's traffic, and the write-back that each psum fetch waits for."""
+    found = Traffic(plan, hardware, keep_addresses, at_once)
+    events: dict[str, list[int]] = {}
+    waits: dict[str, list[int]] = {"run_fetch": [], "run_entry": []}
+    for source in SOURCES:
+        until = 0
+        while until < plan.cycles:
+            chunk = found.take(source)
+            until = chunk.until
+            for name, queue in chunk.queues.items():
+                events.setdefault(f"{name} due", []).extend(queue.due.tolist())
+                events.setdefault(f"{name} words", []).extend(queue.words.tolist())
+            for name, numbers in waits.items():
+                numbers += getattr(chunk, name).tolist()
+    bounds = pairwise([*waits["run_fetch"], sum(events["psum words"])])
+    runs = zip(bounds, waits["run_entry"], strict=True)
+    events["waits"] = [entry + i for (first, end), entry in runs for i in range(end - first)]
+    return {**events, "held": [chunk.held], "peaks": list(found.peaks().values())}
+
+
+@every_variant
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(layer=layers, data=st.data())
+def test_what_is_known_without_looking_is_what_looking_finds(
+    variant: str, trimmed: bool, layer: Layer, data: st.DataObject
+) -> None:
+    """Without addresses, repeated column folds and results in order do not go through a scratchpad word by word."""
+    hardware = data.draw(memories(variant, trimmed))
+    plan = demand(layer, hardware)
+    assert events_of(plan, hardware, keep_addresses=False) == events_of(plan, hardware, keep_addresses=True)
+
+
+@every_variant
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(layer=layers, data=st.data())
+def test_whether_an_unlimited_channel_ever_stalls_is_known_without_running_it(
+    variant: str, trimmed: bool, layer: Layer, data: st.DataObject
+) -> None:
+    hardware = data.draw(memories(variant, trimmed))
+    hardware = with_channel(hardware, None, dram_latency_cycles=data.draw(st.sampled_from([1, 2, 5, 30])))
+    plan = demand(layer, hardware)
+    memory = LayerMemory(plan, hardware, at_once, lambda: None)
+    timeline = memory.timeline(Series(), False)
+    timeline.advance(plan.cycles, np.empty(0, np.int64))
+    recording = memory.traffic.recording()
+    assert recording is not None
+    waits = not never_waits(recording, scratchpads(plan, hardware), hardware.dram_latency_cycles)
+    assert waits == (timeline.timing().stall_cycles > 0)
 
 
 @pytest.mark.parametrize("separate", [False, True])
