@@ -105,7 +105,7 @@ class LayerMemory:
             else:
                 high = min(int(machine), high)
         guess = -(-words // (self._plan.cycles * self.channel.ports))
-        first = max(_FIRST_CYCLES, _FIRST_STEPS * self._plan.plan.longest_step)
+        first = max(_FIRST_CYCLES, min(_FIRST_STEPS * self._plan.plan.longest_step, self._plan.cycles // 8))
         for stop in (min(first, self._plan.cycles), self._plan.cycles):
             guess = self._bisect(low, high, guess, stop)
             # What stalls in the first cycles stalls in the layer.
@@ -156,5 +156,5 @@ def never_waits(recording: Recording, pads: Mapping[str, Split], latency: int) -
 
     lookahead = np.array([pads[name].lookahead for name in ("ifmap", "filter", "ofmap")])
     return not comes_late(
-        recording.due, recording.words, recording.known, lookahead, latency, recording.run_fetch, recording.run_entry
+        recording.due, recording.words, recording.bounds, lookahead, latency, recording.run_fetch, recording.run_entry
     )

@@ -29,12 +29,14 @@ from cyclesim.lowering import gemm_sizes, overlapping_tensors
 from cyclesim.memory import LayerMemory, Verdict
 from cyclesim.results import ALL_OPERANDS, LayerResult, RunResult
 from cyclesim.schedule import schedule
-from cyclesim.timeline import STREAMS, LayerTiming, Series
+from cyclesim.timeline import STREAMS, LayerTiming, Series, Timeline
 from cyclesim.workload import Layer, Network
 
 STRETCH_CYCLES = 1 << 16
 """Array cycles between two looks at the progress of an untraced layer."""
-STRETCHES_AHEAD = 8
+LOGGED_CYCLES = 1 << 12
+"""Array cycles after which issued DRAM words are handed on, as there may be hundreds in each."""
+STRETCHES_AHEAD = 4
 """Stretches that may wait to be stored before the layer's timeline waits for them."""
 REMEMBERED_CHUNKS = 256
 """Encoded chunks of a layer that are kept in case their words come again."""
@@ -270,15 +272,22 @@ class _Drive:
         for first in range(0, plan.cycles, length):
             self._check()
             walls = np.empty(min(length, plan.cycles - first), np.int64)
+            if self._log:
+                self._advance_and_log(timeline, first, walls, put)
             timeline.advance(first + len(walls), walls)
             for operand in plan.groups:
                 tallies[operand] = tallies[operand].then(self._count(operand, first, walls))
-            ends = first + len(walls) == plan.cycles
-            dram = self._take_issued(timeline.issued(), ends) if self._log else []
+            dram = self._take_issued(timeline, first + len(walls) == plan.cycles) if self._log else []
             put(_Stretch(first, len(walls), self._encoded(first, walls, length), dram))
         timing = timeline.timing()
         verdict = self._memory.verdict(timing)
         return _result(plan, tallies, self._memory, timing, verdict), series.cut(timeline.wall_cycle)
+
+    def _advance_and_log(self, timeline: Timeline, first: int, walls: Ints, put: Callable[[_Stretch], None]) -> None:
+        """Move on almost to the end of a stretch, and hand on DRAM words as they come."""
+        for cycles in range(LOGGED_CYCLES, len(walls), LOGGED_CYCLES):
+            timeline.advance(first + cycles, walls[:cycles])
+            put(_Stretch(first + cycles, 0, {}, self._take_issued(timeline, ends=False)))
 
     def _count(self, operand: str, first: int, walls: Ints) -> Tally:
         """Count a port group's requests, and add them to the series."""
@@ -316,11 +325,11 @@ class _Drive:
                 known.popitem(last=False)
         return future
 
-    def _take_issued(self, walls: Mapping[str, Ints], ends: bool) -> list[_DramPart]:
+    def _take_issued(self, timeline: Timeline, ends: bool) -> list[_DramPart]:
         """Have issued words encoded, as many at a time as the encoder wants."""
         encoder = self._encoder
         assert encoder is not None, "words are logged for an encoder"
-        addresses = self._memory.traffic.moved_addresses()
+        walls, addresses = timeline.issued(), self._memory.traffic.moved_addresses()
         parts = []
         for stream, issued in self._issued.items():
             issued.add(walls[stream], addresses[stream])
@@ -331,11 +340,11 @@ class _Drive:
 
 
 class _Issued:
-    """Wall cycles and addresses of one stream's words; addresses are known before the cycles."""
+    """Wall cycles and addresses of one stream's words. Addresses are known earlier, up to the lookahead."""
 
     def __init__(self) -> None:
         self._walls: list[Ints] = []
-        self._addresses: list[NDArray[np.integer]] = []
+        self._addresses: deque[NDArray[np.integer]] = deque()
         self._taken = 0
 
     def add(self, walls: Ints, addresses: Sequence[NDArray[np.integer]]) -> None:
@@ -344,18 +353,23 @@ class _Issued:
 
     def take(self, words: int, ends: bool) -> Iterator[tuple[int, Ints, NDArray[np.integer]]]:
         """Yield (first word, wall cycles, addresses) of `words` words each, at the end of what there is."""
-        count = sum(map(len, self._walls))
-        if not count or (count < words and not ends):
-            return
         walls = np.concatenate(self._walls)
-        addresses = np.concatenate(self._addresses)
-        at = 0
-        while count - at >= words or (ends and at < count):
-            end = min(at + words, count)
-            yield self._taken + at, walls[at:end], addresses[at:end]
-            at = end
-        self._walls, self._addresses = [walls[at:]], [addresses[at:]]
-        self._taken += at
+        while len(walls) >= words or (ends and len(walls)):
+            count = min(words, len(walls))
+            yield self._taken, walls[:count].copy(), self._next_addresses(count)
+            walls = walls[count:]
+            self._taken += count
+        self._walls = [walls.copy()]
+
+    def _next_addresses(self, count: int) -> NDArray[np.integer]:
+        parts = []
+        while count:
+            first = self._addresses.popleft()
+            parts.append(first[:count])
+            if len(first) > count:
+                self._addresses.appendleft(first[count:])
+            count -= len(parts[-1])
+        return np.concatenate(parts)
 
 
 def _result(

@@ -167,15 +167,19 @@ class Timeline:
         if isinstance(traffic, Recording):
             self._due, self._count = traffic.due, traffic.words
             self._ready = np.empty_like(self._due)
+            self._queue[:, [kernel.ISSUE, kernel.TAKE]] = traffic.bounds[:-1, None]
+            self._queue[:, kernel.KNOWN] = traffic.bounds[1:]
             self._queue[:, kernel.HORIZON] = cycles
-            self._queue[:, kernel.KNOWN] = traffic.known
-            self._queue[:, kernel.LEFT] = np.where(traffic.known > 0, self._count[:, 0], 0)
+            begun = traffic.bounds[:-1] < traffic.bounds[1:]
+            self._queue[begun, kernel.LEFT] = self._count[traffic.bounds[:-1][begun]]
             self._run_fetch = np.concatenate((traffic.run_fetch, end))
             self._run_entry = np.concatenate((traffic.run_entry, end))
             self._flushed = traffic.held
         else:
             self._traffic = traffic
-            self._due, self._count, self._ready = (np.zeros((kernel.QUEUES, _ROOM), np.int64) for _ in range(3))
+            self._room = _ROOM
+            self._due, self._count, self._ready = (np.zeros(kernel.QUEUES * _ROOM, np.int64) for _ in range(3))
+            self._queue[:, [kernel.ISSUE, kernel.TAKE, kernel.KNOWN]] = np.arange(kernel.QUEUES)[:, None] * _ROOM
             self._run_fetch = self._run_entry = end
             self._flushed = 0
         self._stall_by = np.zeros(kernel.QUEUES, np.int64)
@@ -278,25 +282,31 @@ class Timeline:
             self._clock[kernel.WAIT_RUN] = max(0, int(np.searchsorted(self._run_fetch, issued, "right")) - 1)
 
     def _append(self, q: int, events: Events) -> None:
+        """Put events behind those that a queue knows; each queue has a stretch of `_room` places."""
         kernel, state = self._kernel, self._queue[q]
         take, known = int(state[kernel.TAKE]), int(state[kernel.KNOWN])
-        kept = known - take
-        if known + len(events.due) > self._due.shape[1]:
-            room = self._due.shape[1]
-            while room < 2 * (kept + len(events.due)):
+        if known + len(events.due) > (q + 1) * self._room:
+            room = self._room
+            while room < 2 * (known - take + len(events.due)):
                 room *= 2
-            for name in ("_due", "_count", "_ready"):
-                old = getattr(self, name)
-                new = old if room == old.shape[1] else np.zeros((kernel.QUEUES, room), np.int64)
-                if new is not old:
-                    new[:, : old.shape[1]] = old
-                    setattr(self, name, new)
-                new[q, :kept] = old[q, take:known].copy()
-            state[[kernel.ISSUE, kernel.TAKE, kernel.KNOWN]] -= take
-            known = kept
+            self._move(room)
+            known = int(state[kernel.KNOWN])
         behind = known + len(events.due)
-        self._due[q, known:behind] = events.due
-        self._count[q, known:behind] = events.words
+        self._due[known:behind] = events.due
+        self._count[known:behind] = events.words
         state[kernel.KNOWN] = behind
         if state[kernel.ISSUE] == known and behind > known:
-            state[kernel.LEFT] = self._count[q, known]
+            state[kernel.LEFT] = self._count[known]
+
+    def _move(self, room: int) -> None:
+        """Move what the array has not consumed to the start of each queue's stretch, which gets this much room."""
+        kernel = self._kernel
+        old = self._due, self._count, self._ready
+        self._due, self._count, self._ready = (np.empty(kernel.QUEUES * room, np.int64) for _ in range(3))
+        for q, state in enumerate(self._queue):
+            take, known = int(state[kernel.TAKE]), int(state[kernel.KNOWN])
+            start = q * room
+            for new, previous in zip((self._due, self._count, self._ready), old, strict=True):
+                new[start : start + known - take] = previous[take:known]
+            state[[kernel.ISSUE, kernel.TAKE, kernel.KNOWN]] += start - take
+        self._room = room

@@ -24,8 +24,8 @@ CHUNK_WORDS = 1 << 19
 LONGEST_REPEATED_CYCLES = 1 << 18
 LARGEST_REPEATED_TENSOR = 1 << 21
 """Column folds up to this length [cycles] and tensors up to this size [words] are looked at for repetitions."""
-RECORDED_EVENTS = 1 << 20
-"""Events of a queue up to which a layer's traffic is kept to be played again (64 MB); longer ones are produced anew."""
+RECORDED_EVENTS = 1 << 22
+"""Events up to which a layer's traffic is kept to be played again (64 MB); that of longer layers is produced anew."""
 _NUMBERS_KEPT = 1 << 29
 """Entry numbers this far back stay distinct when they are renumbered to fit 32 bits."""
 
@@ -88,13 +88,14 @@ class TrafficChunk:
 class Recording:
     """All events of a layer, to be played on any channel.
 
-    `due` and `words` are (queues, room), in the order of `QUEUES`; `known` is how many events each queue has.
-    `run_fetch` and `run_entry` are those of all chunks; `held` is what the ofmap scratchpad holds at the end.
+    `due` and `words` are (events,), queue after queue in the order of `QUEUES`; `bounds` says where each queue begins,
+    and the end. `run_fetch` and `run_entry` are those of all chunks; `held` is what the ofmap scratchpad holds at the
+    end.
     """
 
     due: Ints
     words: Ints
-    known: Ints
+    bounds: Ints
     run_fetch: Ints
     run_entry: Ints
     held: int
@@ -103,16 +104,16 @@ class Recording:
     def of(cls, chunks: Sequence[TrafficChunk]) -> Recording:
         """Join the chunks of a layer; those of each source are in order."""
         queues = [[chunk.queues[name] for chunk in chunks if name in chunk.queues] for name in QUEUES]
-        known = np.array([sum(len(events.due) for events in parts) for parts in queues])
-        due, words = (np.empty((len(QUEUES), max(1, int(known.max()))), np.int64) for _ in range(2))
-        for q, parts in enumerate(queues):
-            np.concatenate([events.due for events in parts], out=due[q, : known[q]])
-            np.concatenate([events.words for events in parts], out=words[q, : known[q]])
+        lengths = [sum(len(events.due) for events in parts) for parts in queues]
         results = [chunk for chunk in chunks if "evictions" in chunk.queues]
-        run_fetch, run_entry = (
-            np.concatenate([getattr(chunk, name) for chunk in results]) for name in ("run_fetch", "run_entry")
+        return cls(
+            due=np.concatenate([events.due for parts in queues for events in parts]),
+            words=np.concatenate([events.words for parts in queues for events in parts]),
+            bounds=np.concatenate(([0], np.cumsum(lengths))),
+            run_fetch=np.concatenate([chunk.run_fetch for chunk in results]),
+            run_entry=np.concatenate([chunk.run_entry for chunk in results]),
+            held=results[-1].held,
         )
-        return cls(due, words, known, run_fetch, run_entry, results[-1].held)
 
 
 _buffers = ThreadBuffers()
@@ -322,7 +323,7 @@ class Traffic:
         self._sources = {name: Source(plan, name, pads[name].active, keep_addresses) for name in SOURCES}
         self._coming = {name: submit(source.produce) for name, source in self._sources.items()}
         self._chunks: list[TrafficChunk] | None = []
-        self._recorded_events = dict.fromkeys(QUEUES, 0)
+        self._recorded_events = 0
         self._recording: Recording | None = None
         self._peaks: dict[str, int] = {}
         self._moved: dict[str, list[NDArray[np.integer]]] = {name: [] for name in ("ifmap", "filter", "psum", "ofmap")}
@@ -338,9 +339,8 @@ class Traffic:
             self._moved[stream].append(addresses)
         if self._chunks is not None:
             self._chunks.append(chunk)
-            for name, events in chunk.queues.items():
-                self._recorded_events[name] += len(events.due)
-            if max(self._recorded_events.values()) > RECORDED_EVENTS:
+            self._recorded_events += sum(len(events.due) for events in chunk.queues.values())
+            if self._recorded_events > RECORDED_EVENTS:
                 self._chunks = None
         return chunk
 

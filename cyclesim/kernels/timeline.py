@@ -10,9 +10,9 @@ in arrays, so it goes on from there.
 cost ten times the work. Its twin in plain Python, without queues of events, jumps or resumption, is
 tests/reference/memory.py.
 
-Cost: about 10 ns a wall cycle and 5 ns for each stream that moves words in it, however many words; stretches in which
-only the array advances, or in which everything waits for one arrival or for the next word of budget, are one step
-whatever their length. Nothing depends on the length of a queue.
+Cost: about 35 ns a wall cycle and 15 to 25 ns for each stream that moves words in it, however many words; stretches in
+which only the array advances, or in which everything waits for one arrival or for the next word of budget, are one
+step whatever their length. Nothing depends on the length of a queue.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ def run(
         Where the layer stands; zeros at the start, but for SLOTS (-1) and WINDOW_END.
     queue : (QUEUES, QUEUE_FIELDS) int64
         Where each queue stands. LOOKAHEAD is its scratchpad's P words.
-    due, count, ready : (QUEUES, room) int64
-        The events: array cycle, words, and the wall cycle in which the last word can be used (filled here).
+    due, count, ready : (room,) int64
+        The events of all queues, each in its own stretch: array cycle, words, and the wall cycle in which the last word
+        can be used (filled here). ISSUE, TAKE and KNOWN are places in these arrays.
     run_fetch, run_entry : (runs + 1,) int64
         The write-backs that psum fetches wait for, as in `traffic.write_chunk`, numbered from the layer's start; behind
         the last run `run_fetch` holds a number that is never reached.
@@ -107,23 +108,23 @@ def run(
     i0, c0, known0, horizon0 = queue[0, ISSUE], queue[0, TAKE], queue[0, KNOWN], queue[0, HORIZON]
     o0, ahead0 = queue[0, OUTSTANDING], queue[0, LOOKAHEAD]
     words0, last0 = queue[0, WORDS], queue[0, LAST_ISSUE]
-    d0, l0 = (due[0, i0], queue[0, LEFT]) if i0 < known0 else (_FAR, 0)
-    t0 = due[0, c0] if c0 < known0 else _FAR
-    u0 = ready[0, c0] if c0 < i0 else _FAR
+    d0, l0 = (due[i0], queue[0, LEFT]) if i0 < known0 else (_FAR, 0)
+    t0 = due[c0] if c0 < known0 else _FAR
+    u0 = ready[c0] if c0 < i0 else _FAR
     i1, c1, known1, horizon1 = queue[1, ISSUE], queue[1, TAKE], queue[1, KNOWN], queue[1, HORIZON]
     o1, ahead1 = queue[1, OUTSTANDING], queue[1, LOOKAHEAD]
     words1, last1 = queue[1, WORDS], queue[1, LAST_ISSUE]
-    d1, l1 = (due[1, i1], queue[1, LEFT]) if i1 < known1 else (_FAR, 0)
-    t1 = due[1, c1] if c1 < known1 else _FAR
-    u1 = ready[1, c1] if c1 < i1 else _FAR
+    d1, l1 = (due[i1], queue[1, LEFT]) if i1 < known1 else (_FAR, 0)
+    t1 = due[c1] if c1 < known1 else _FAR
+    u1 = ready[c1] if c1 < i1 else _FAR
     i2, c2, known2, horizon2 = queue[2, ISSUE], queue[2, TAKE], queue[2, KNOWN], queue[2, HORIZON]
     o2, ahead2 = queue[2, OUTSTANDING], queue[2, LOOKAHEAD]
     words2, last2 = queue[2, WORDS], queue[2, LAST_ISSUE]
-    d2, l2 = (due[2, i2], queue[2, LEFT]) if i2 < known2 else (_FAR, 0)
-    t2 = due[2, c2] if c2 < known2 else _FAR
-    u2 = ready[2, c2] if c2 < i2 else _FAR
+    d2, l2 = (due[i2], queue[2, LEFT]) if i2 < known2 else (_FAR, 0)
+    t2 = due[c2] if c2 < known2 else _FAR
+    u2 = ready[c2] if c2 < i2 else _FAR
     e, known_e, horizon_e = queue[EVICTIONS, TAKE], queue[EVICTIONS, KNOWN], queue[EVICTIONS, HORIZON]
-    evict_due = due[EVICTIONS, e] if e < known_e else _FAR
+    evict_due = due[e] if e < known_e else _FAR
     last_e = queue[EVICTIONS, LAST_ISSUE]
     behind_run = run_fetch[wait_run + 1] if l2 else 0
     wait_shift = run_entry[wait_run] - run_fetch[wait_run] if l2 else 0
@@ -261,11 +262,11 @@ def run(
                     o0 += words
                     l0 -= words
                     if l0 == 0:
-                        ready[0, i0] = wall + latency
+                        ready[i0] = wall + latency
                         if c0 == i0:
                             u0 = wall + latency
                         i0 += 1
-                        d0, l0 = (due[0, i0], count[0, i0]) if i0 < known0 else (_FAR, 0)
+                        d0, l0 = (due[i0], count[i0]) if i0 < known0 else (_FAR, 0)
                 elif best == 1:
                     if words1 == 0:
                         queue[1, FIRST_ISSUE] = wall
@@ -274,11 +275,11 @@ def run(
                     o1 += words
                     l1 -= words
                     if l1 == 0:
-                        ready[1, i1] = wall + latency
+                        ready[i1] = wall + latency
                         if c1 == i1:
                             u1 = wall + latency
                         i1 += 1
-                        d1, l1 = (due[1, i1], count[1, i1]) if i1 < known1 else (_FAR, 0)
+                        d1, l1 = (due[i1], count[i1]) if i1 < known1 else (_FAR, 0)
                 elif best == 2:
                     if words2 == 0:
                         queue[2, FIRST_ISSUE] = wall
@@ -292,11 +293,11 @@ def run(
                         behind_run = run_fetch[wait_run + 1] if run_fetch[wait_run] < _FAR else _FAR
                         wait_shift = run_entry[wait_run] - run_fetch[wait_run]
                     if l2 == 0:
-                        ready[2, i2] = wall + latency
+                        ready[i2] = wall + latency
                         if c2 == i2:
                             u2 = wall + latency
                         i2 += 1
-                        d2, l2 = (due[2, i2], count[2, i2]) if i2 < known2 else (_FAR, 0)
+                        d2, l2 = (due[i2], count[i2]) if i2 < known2 else (_FAR, 0)
                 if measuring:
                     series[window_index, best] += words
                 if logging:
@@ -320,30 +321,30 @@ def run(
         late2 = t2 == step and u2 > wall
         late_drain = False
         if running:
-            evicted = count[EVICTIONS, e] if evict_due == step else 0
+            evicted = count[e] if evict_due == step else 0
             late_drain = joined > written and joined - written + evicted > space
             if late0 or late1 or late2 or late_drain:
                 held = 1
             else:
                 if t0 == step:
-                    o0 -= count[0, c0]
+                    o0 -= count[c0]
                     c0 += 1
-                    t0 = due[0, c0] if c0 < known0 else _FAR
-                    u0 = ready[0, c0] if c0 < i0 else _FAR
+                    t0 = due[c0] if c0 < known0 else _FAR
+                    u0 = ready[c0] if c0 < i0 else _FAR
                 if t1 == step:
-                    o1 -= count[1, c1]
+                    o1 -= count[c1]
                     c1 += 1
-                    t1 = due[1, c1] if c1 < known1 else _FAR
-                    u1 = ready[1, c1] if c1 < i1 else _FAR
+                    t1 = due[c1] if c1 < known1 else _FAR
+                    u1 = ready[c1] if c1 < i1 else _FAR
                 if t2 == step:
-                    o2 -= count[2, c2]
+                    o2 -= count[c2]
                     c2 += 1
-                    t2 = due[2, c2] if c2 < known2 else _FAR
-                    u2 = ready[2, c2] if c2 < i2 else _FAR
+                    t2 = due[c2] if c2 < known2 else _FAR
+                    u2 = ready[c2] if c2 < i2 else _FAR
                 if evicted:
                     joined += evicted
                     e += 1
-                    evict_due = due[EVICTIONS, e] if e < known_e else _FAR
+                    evict_due = due[e] if e < known_e else _FAR
                 if walls.size:
                     walls[first_wall + step] = wall
                 if step == 0:
@@ -402,7 +403,7 @@ def run(
 
 
 @njit(cache=True, nogil=True)
-def comes_late(due, count, known, lookahead, latency, run_fetch, run_entry):
+def comes_late(due, count, bounds, lookahead, latency, run_fetch, run_entry):
     """Whether the array stalls after array cycle 0 although the budget is unlimited, at about 5 ns an event.
 
     With an unlimited budget and without stalls so far, array cycle t executes in wall cycle c + t, c being the cold
@@ -412,10 +413,10 @@ def comes_late(due, count, known, lookahead, latency, run_fetch, run_entry):
 
     Parameters
     ----------
-    due, count : (QUEUES, room) int64
-        All events of the layer.
-    known : (QUEUES,) int64
-        How many each queue has.
+    due, count : (events,) int64
+        All events of the layer, queue after queue.
+    bounds : (QUEUES + 1,) int64
+        Where each queue begins, and the end.
     lookahead : (STREAMS,) int64
     latency : int
     run_fetch, run_entry : (runs,) int64
@@ -423,36 +424,36 @@ def comes_late(due, count, known, lookahead, latency, run_fetch, run_entry):
     """
     starts_at_once = False
     for q in range(PSUM):
-        starts_at_once |= known[q] > 0 and due[q, 0] == 0
+        starts_at_once |= bounds[q] < bounds[q + 1] and due[bounds[q]] == 0
     for q in range(PSUM):
-        if not starts_at_once and known[q] and due[q, 0] < latency:
+        if not starts_at_once and bounds[q] < bounds[q + 1] and due[bounds[q]] < latency:
             return True  # nothing holds array cycle 0 until what is issued together has arrived
     for q in range(STREAMS):
-        words, freeing, before = 0, 0, 0
-        for event in range(known[q]):
-            words += count[q, event]
+        words, freeing, before = 0, bounds[q], 0
+        for event in range(bounds[q], bounds[q + 1]):
+            words += count[event]
             freed = words - 1 - lookahead[q]  # the word that must be consumed before the event's last one is fetched
             if freed < 0:
                 continue
-            while before + count[q, freeing] <= freed:
-                before += count[q, freeing]
+            while before + count[freeing] <= freed:
+                before += count[freeing]
                 freeing += 1
-            if due[q, event] - due[q, freeing] <= latency:
+            if due[event] - due[freeing] <= latency:
                 return True
-    words, run, evicting, before = 0, 0, 0, 0
-    for event in range(known[PSUM]):
-        words += count[PSUM, event]
+    words, run, evicting, before = 0, 0, bounds[EVICTIONS], 0
+    for event in range(bounds[PSUM], bounds[PSUM + 1]):
+        words += count[event]
         while run < run_fetch.size and run_fetch[run] < words:
             # Within a run and an event, the last word waits longest.
             end = run_fetch[run + 1] if run + 1 < run_fetch.size else words
             entry = run_entry[run] + min(end, words) - 1 - run_fetch[run]
             while before > entry:
                 evicting -= 1
-                before -= count[EVICTIONS, evicting]
-            while before + count[EVICTIONS, evicting] <= entry:
-                before += count[EVICTIONS, evicting]
+                before -= count[evicting]
+            while before + count[evicting] <= entry:
+                before += count[evicting]
                 evicting += 1
-            if due[PSUM, event] - due[EVICTIONS, evicting] < latency + 2:
+            if due[event] - due[evicting] < latency + 2:
                 return True
             if end > words or run + 1 == run_fetch.size:
                 break

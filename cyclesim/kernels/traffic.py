@@ -8,8 +8,8 @@ The words of a cycle are looked up in port order, straight from the axes of the 
 first, as traces do, would cost as much as the look-up. Places in tables are unsigned, so that nothing is added for
 negative ones.
 
-Cost: about 1 to 2 ns a request, whatever the size of the scratchpad (a table look-up that may miss the cache), and 2 to
-5 ns a cycle; memory is one 4-byte number for each word of the tensor.
+Cost: about 1.5 to 2.5 ns a request, whatever the size of the scratchpad (a table look-up that may miss the cache), and
+2 to 5 ns a cycle; memory is one 4-byte number for each word of the tensor.
 """
 
 from __future__ import annotations

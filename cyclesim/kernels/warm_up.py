@@ -55,11 +55,11 @@ def _warm_up_memory(stream: Any, table: Any) -> None:
     traffic.busiest_step(numbers[0], numbers[1], 1, np.array([1, 0, 0]))
     clock, queue = np.zeros(timeline.CLOCK_SIZE, np.int64), np.zeros((timeline.QUEUES, timeline.QUEUE_FIELDS), np.int64)
     clock[timeline.SLOTS] = -1
-    events = np.zeros((timeline.QUEUES, 1), np.int64)
+    events = np.zeros(1, np.int64)
     empty = np.empty((0, 0), np.int64)
     timeline.run(
         clock, queue, events, events.copy(), events.copy(), numbers[0], numbers[1], 0, 1, 1, 1, 0, 1, 1, 0,
         np.zeros(4, np.int64), 0, numbers[2], empty, 1, empty,
     )  # fmt: skip
-    timeline.comes_late(events, events, np.zeros(4, np.int64), np.ones(3, np.int64), 1, numbers[0], numbers[1])
+    timeline.comes_late(events, events, np.zeros(5, np.int64), np.ones(3, np.int64), 1, numbers[0], numbers[1])
     series.add_requests(requests, numbers[0], 1, np.zeros((1, 2), np.int64)[:, 0])

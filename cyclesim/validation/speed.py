@@ -267,6 +267,12 @@ def _process_table(repeats: int, quick: bool) -> str:
         ]
         if not quick:
             cases.append(("cyclesim run -t vgg16 --layers 1", [*command, *here, "-t", "vgg16", "--layers", "1"], {}, 1))
+            for name in ("resnet50", "vgg16"):
+                for size in (32, 128):
+                    point = [f"ArrayHeight={size}", f"ArrayWidth={size}", f"DramBandwidth={NARROW}"]
+                    sweeps = [word for one in point for word in ("--sweep", one)]
+                    label = f"{name} {size}x{size}, {NARROW} words/cycle"
+                    cases.append((label, [*command, *here, "-t", name, *sweeps], {}, 1))
             cases.append(("4096 x 4096 x 4096 product", [*command, *here, "-t", str(_large_product(folder))], {}, 1))
         for name, words, environment, count in cases:
             seconds, megabytes = min(_process(words, environment) for _ in range(count))
