@@ -103,7 +103,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuse_with_sweep(options: argparse.Namespace, traces: TraceOptions) -> None:
-    for option, given in (("--traces", traces.any), ("--resume", options.resume)):
+    for option, given in (
+        ("--traces", traces.any), ("--resume", options.resume), ("--window", options.window is not None)
+    ):  # fmt: skip
         if given:
             raise BadInput("cyclesim", None, f"--sweep: writes SWEEP.csv only and cannot be combined with {option}")
 
@@ -114,7 +116,9 @@ def _sweep(options: argparse.Namespace, network: Network, hardware: Hardware, wa
     found = sweep_points(sweep_axes(options.sweep, given), config, given)
     for point in found:
         _refuse_unsupported(point.hardware, config, given, point.values)
-        warnings += [warning for warning in point.warnings if warning not in warnings]
+        overlap = overlap_warning(network.layers, point.hardware)
+        told = [*point.warnings, *([overlap] if overlap else [])]
+        warnings += [warning for warning in told if warning not in warnings]
     print_warnings(warnings)
     if options.dry_run:
         print(table_of_points(network, found))

@@ -21,7 +21,7 @@ from cyclesim.errors import BadInput, suggestion
 SIZE_LIMIT_BYTES = 64 * 2**20
 """No topology or configuration is anywhere near as large; a disk image or /dev/zero is."""
 
-RATIONAL_LIMIT = 1_000_000_000
+RATIONAL_LIMIT = 1_000_000_000_000
 """Largest numerator and denominator of a rational, in lowest terms."""
 
 # Bounded digits, so that no text makes int() slow or refuse; [0-9] and not \d, which holds all of Unicode.

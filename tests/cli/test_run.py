@@ -291,6 +291,12 @@ class TestSweep:
                 column = {"index": "LayerID", "name": "Layer"}.get(name, name)
                 assert row[column] == ("" if value is None else str(value))
 
+    def test_a_point_whose_tensors_overlap_is_warned_of(self, cyclesim: CommandLine) -> None:
+        said = cyclesim("run", *SMALL, "--sweep", "FilterOffset=500000000,0", "-q")
+        assert said.status == 0
+        assert said.err.startswith("warning: the offsets let")
+        assert said.err.count("\n") == 1
+
     def test_a_dry_run_lists_the_points(self, cyclesim: CommandLine) -> None:
         said = cyclesim("run", *SMALL, "--sweep", "ArrayWidth=2,3,8", "--dry-run")
         assert said.status == 0
@@ -308,6 +314,7 @@ class TestSweep:
             (("Dataflow=os", "--dataflow", "ws"), "cyclesim: --sweep: Dataflow is given twice"),
             (("ArrayWidth=1", "-s", "Y"), "cyclesim: --sweep: writes SWEEP.csv only"),
             (("ArrayWidth=1", "--resume"), "cyclesim: --sweep: writes SWEEP.csv only"),
+            (("ArrayWidth=1", "--window", "8"), "cyclesim: --sweep: writes SWEEP.csv only"),
             (("FoldOverlap=pipe2", "--dataflow", "os"), "variant os-pipe2 is not defined"),
             (("MemoryModel=native,scalesim",), "cyclesim: --sweep MemoryModel: "),
         ],

@@ -225,7 +225,7 @@ class TestErrors:
             ("ActiveFraction = 1/0", "ActiveFraction"),
             ("DramBandwidth = 1e3", "DramBandwidth"),
             ("DramBandwidth = 0/7", "DramBandwidth"),
-            ("DramBandwidth = 1/99999999999", "DramBandwidth"),
+            ("DramBandwidth = 1/9999999999999", "DramBandwidth"),
             ("DramBandwidth = nan", "DramBandwidth"),
             ("DramPorts = both", "DramPorts"),
             ("DramLatency = 0", "DramLatency"),
