@@ -68,7 +68,7 @@ class Series:
     ----------
     window : int, optional
         Wall cycles of a window. By default the smallest power of two with which the layer has no more than
-        `MOST_WINDOWS` of them.
+        `MOST_WINDOWS` of them. A layer that would have more than `MOST_FIXED_WINDOWS` gets longer ones all the same.
     """
 
     COLUMNS = (
@@ -76,6 +76,7 @@ class Series:
         "sram_ifmap", "sram_filter", "sram_psum", "sram_ofmap",
     )  # fmt: skip
     MOST_WINDOWS = 1024
+    MOST_FIXED_WINDOWS = 1 << 20
 
     def __init__(self, window: int | None = None) -> None:
         self._fixed = window is not None
@@ -85,7 +86,7 @@ class Series:
     def make_room(self) -> None:
         """Double the windows, or their length."""
         room = len(self.values)
-        if self._fixed:
+        if self._fixed and room < self.MOST_FIXED_WINDOWS:
             self.values = np.concatenate((self.values, np.zeros_like(self.values)))
         else:
             self.values[: room // 2] = self.values[::2] + self.values[1::2]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -338,7 +338,7 @@ class Traffic:
         for stream, addresses in chunk.addresses.items():
             self._moved[stream].append(addresses)
         if self._chunks is not None:
-            self._chunks.append(chunk)
+            self._chunks.append(replace(chunk, addresses={}))
             self._recorded_events += sum(len(events.due) for events in chunk.queues.values())
             if self._recorded_events > RECORDED_EVENTS:
                 self._chunks = None

@@ -150,7 +150,9 @@ def test_more_bandwidth_can_cost_a_cycle() -> None:
 
 
 @pytest.mark.parametrize(("variant", "trimmed"), [("ws", False), ("os", True), ("is-pipe", False)])
-@pytest.mark.parametrize("bandwidth", ["999999937/1000000007", "1000000007/999999937", "1/300", "1000000000", "3.333333333333"])
+@pytest.mark.parametrize(
+    "bandwidth", ["999999937/1000000007", "1000000007/999999937", "1/300", "1000000000", "3.333333333333"]
+)
 def test_odd_bandwidths(variant: str, trimmed: bool, bandwidth: str) -> None:
     hardware = replace(with_memory(variant, (3, 2), (9, 5, 7), "1/2", True, 30), trim_folds=trimmed)
     drawn = case(product(5, 5, 3), with_channel(hardware, Fraction(bandwidth)))
