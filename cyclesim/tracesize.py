@@ -9,7 +9,7 @@ from cyclesim.workload import Layer
 
 HDF5_RATIO = 20
 """Traces of shipped networks shrink 30 to 70 times (traces/README.md); less is counted on."""
-HDF5_LAYER_BYTES = 40_000
+HDF5_LAYER_BYTES = 120_000
 """What a layer takes without any words."""
 
 
@@ -34,7 +34,7 @@ def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
     if form == "csv":
         files = 4 if reads_psums else 3
         idle_cells = cycles * ports - requests
-        address, cycle = len(str(highest)) + 1, len(str(cycles)) + 1
+        address, cycle = len(str(highest)) + 1, len(str(cycles)) + 2  # a digit more, as stalls add cycles
         return requests * address + idle_cells * len("-1,") + files * cycles * cycle + requests * (address + cycle)
     address = 4 if highest < 2**31 else 8
     words_bytes = cycles * ports * address + 8 * cycles + requests * (address + 8)
