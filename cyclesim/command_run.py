@@ -305,5 +305,5 @@ def _finish_layer(
 
     with replacing(place) as temporary, h5py.File(temporary, "w", libver=LIBRARY_VERSIONS) as file:
         write_header(file, hardware)
-        trace = LayerTrace(lambda: file.create_group(layer_path(layer.index)), traces.sram, traces.dram)
-        return run.finish(advance, trace)
+        with LayerTrace(lambda: file.create_group(layer_path(layer.index)), traces.sram, traces.dram) as trace:
+            return run.finish(advance, trace)

@@ -155,8 +155,13 @@ class LayerTrace:
     def __enter__(self) -> LayerTrace:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        pass
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        if kind is None and self._group is not None and self._dram:
+            for stream in DRAM_STREAMS:
+                if f"dram/{stream}/cycle" not in self._datasets:
+                    words = self._group.require_group(f"dram/{stream}")
+                    words.create_dataset("cycle", (0,), np.int64)
+                    words.create_dataset("address", (0,), self._address_type)
 
     def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
         """Write an encoded chunk of scratchpad requests."""
@@ -168,7 +173,13 @@ class LayerTrace:
 
     def store_dram(self, demand: Demand, stream: str, first_word: int, words: int, payload: Sequence[bytes]) -> None:
         """Write encoded words of a DRAM stream."""
-        self._begin(demand)
+        layer = self._begin(demand)
+        if not first_word:
+            # Only now: streams without words get plain empty datasets at the end.
+            group = layer.require_group(f"dram/{stream}")
+            for name, dtype in (("cycle", np.dtype(np.int64)), ("address", demand.dtype)):
+                dataset = create_chunked(group, name, (0,), (DRAM_CHUNK_WORDS,), dtype, 0, grows=True)
+                self._datasets[f"dram/{stream}/{name}"] = dataset
         for name, encoded in zip(("cycle", "address"), payload, strict=True):
             dataset = self._datasets[f"dram/{stream}/{name}"]
             dataset.id.set_extent((first_word + words,))
@@ -179,10 +190,11 @@ class LayerTrace:
         assert self._group is not None, "a layer has at least one chunk"
         write_series(self._group, series, total_cycles)
 
-    def _begin(self, demand: Demand) -> None:
+    def _begin(self, demand: Demand) -> h5py.Group:
         if self._group is not None:
-            return
+            return self._group
         group = self._group = self._create_group()
+        self._address_type = demand.dtype
         gemm, plan = demand.gemm, demand.plan
         _describe(
             group, gemm.layer.name, (gemm.m, gemm.k, gemm.n, gemm.groups), plan.dataflow, plan.variant, plan.trimmed,
@@ -198,12 +210,7 @@ class LayerTrace:
                     dataset = create_chunked(sram, operand, shape, (rows, 1), demand.dtype, -1)
                     self._datasets[f"sram/{operand}"] = dataset
             self._datasets["sram/cycle"] = create_chunked(sram, "cycle", (demand.cycles,), (rows,), cycle_type, 0)
-        if self._dram:
-            for stream in DRAM_STREAMS:
-                words = group.create_group(f"dram/{stream}")
-                for name, dtype in (("cycle", cycle_type), ("address", demand.dtype)):
-                    dataset = create_chunked(words, name, (0,), (DRAM_CHUNK_WORDS,), dtype, 0, grows=True)
-                    self._datasets[f"dram/{stream}/{name}"] = dataset
+        return group
 
 
 def _write_chunk(dataset: h5py.Dataset, offset: tuple[int, ...], payload: bytes) -> None:
