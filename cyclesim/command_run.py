@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,6 @@ from cyclesim.errors import BadInput
 from cyclesim.files import replacing, write_text
 from cyclesim.hardware import Hardware
 from cyclesim.listing import dry_run_table, result_table
-from cyclesim.readers.hwconfig import read_hardware
 from cyclesim.readers.ini import parse_ini
 from cyclesim.readers.text import printable, read_text
 from cyclesim.readers.topology import read_topology
@@ -37,7 +36,7 @@ from cyclesim.simulation import (
     overlap_warning,
     unsupported,
 )
-from cyclesim.sweep import sweep_axes, sweep_points, sweep_text, table_of_points
+from cyclesim.sweep import Point, sweep_axes, sweep_points, sweep_text, table_of_points
 from cyclesim.timeline import Series
 from cyclesim.tracesize import trace_bytes
 from cyclesim.workload import Layer, Network
@@ -62,11 +61,12 @@ class TraceOptions:
 def run(options: argparse.Namespace) -> int:
     """Carry out `cyclesim run` and return the exit status."""
     started = time.perf_counter()
-    network, hardware, warnings = _inputs(options)
+    network, point, others, warnings = _inputs(options)
+    hardware = point.hardware
     traces = _trace_options(options)
     if options.sweep:
         _refuse_with_sweep(options, traces)
-        return _sweep(options, network, hardware, warnings)
+        return _sweep(options, network, [point, *others], warnings)
     if options.dry_run:
         print_warnings(warnings)
         print(dry_run_table(network, hardware, traces.form))
@@ -110,20 +110,20 @@ def _refuse_with_sweep(options: argparse.Namespace, traces: TraceOptions) -> Non
             raise BadInput("cyclesim", None, f"--sweep: writes SWEEP.csv only and cannot be combined with {option}")
 
 
-def _sweep(options: argparse.Namespace, network: Network, hardware: Hardware, warnings: list[str]) -> int:
-    """Simulate all points of a sweep and write SWEEP.csv."""
-    config, given = _find("-c", "hwconfigs", options.config), _overrides(options)
-    found = sweep_points(sweep_axes(options.sweep, given), config, given)
-    for point in found:
-        _refuse_unsupported(point.hardware, config, given, point.values)
-        overlap = overlap_warning(network.layers, point.hardware)
-        told = [*point.warnings, *([overlap] if overlap else [])]
+def _sweep(options: argparse.Namespace, network: Network, found: list[Point], warnings: list[str]) -> int:
+    """Simulate all points of a sweep and write SWEEP.csv.
+
+    `_inputs` has checked the first point; `warnings` are those of it and of the network.
+    """
+    for point in found[1:]:
+        _refuse_unsupported(options, point)
+        told = [*point.warnings, *_overlaps(network, point)]
         warnings += [warning for warning in told if warning not in warnings]
     print_warnings(warnings)
     if options.dry_run:
         print(table_of_points(network, found))
         return 0
-    folder = Path(options.path) / hardware.run_name
+    folder = Path(options.path) / found[0].hardware.run_name
     _check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     compile_kernels(None, None if options.quiet else announce)
@@ -144,30 +144,36 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _inputs(options: argparse.Namespace) -> tuple[Network, Hardware, list[str]]:
-    """Read and check everything that the user gave; warnings wait until all of it is valid."""
+def _inputs(options: argparse.Namespace) -> tuple[Network, Point, Iterator[Point], list[str]]:
+    """Read and check what the user gave; warnings wait until all of it is valid.
+
+    The machine is the first point of a sweep, or the only one there is; the others are read when they are taken.
+    """
     given = _overrides(options)
     config = _find("-c", "hwconfigs", options.config)
-    swept = {key: values[0] for key, values in sweep_axes(options.sweep, given).items()}
-    hardware, warnings = read_hardware(config, {**given, **swept})
+    points = sweep_points(sweep_axes(options.sweep, given), config, given)
+    point = next(points)
     network, more = read_topology(_find("-t", "topologies", options.topology), options.input_type)
     if options.layers is not None:
         network = network.select(_layer_indices(options.layers, network))
-    _refuse_unsupported(hardware, config, given, swept)
-    warnings += more
-    overlap = overlap_warning(network.layers, hardware)
-    return network, hardware, [*warnings, overlap] if overlap else warnings
+    _refuse_unsupported(options, point)
+    return network, point, points, [*point.warnings, *more, *_overlaps(network, point)]
 
 
-def _refuse_unsupported(
-    hardware: Hardware, config: Path, given: Mapping[str, str], swept: Mapping[str, str]
-) -> None:
+def _overlaps(network: Network, point: Point) -> list[str]:
+    """Return the warning about tensors that share addresses, if there is one."""
+    overlap = overlap_warning(network.layers, point.hardware)
+    return [overlap] if overlap else []
+
+
+def _refuse_unsupported(options: argparse.Namespace, point: Point) -> None:
     """Refuse what this version does not simulate, at the line or the option that asks for it."""
-    refused = unsupported(hardware)
+    refused = unsupported(point.hardware)
     if refused is None:
         return
     key, message = refused
-    if key in given or key in swept:
+    given, config = _overrides(options), _find("-c", "hwconfigs", options.config)
+    if key in given or key in point.values:
         raise BadInput("cyclesim", None, f"{'--memory' if key in given else f'--sweep {key}'}: {message}")
     lines = [entry.line for entry in parse_ini(read_text(config)).entries if entry.key.lower() == key.lower()]
     raise BadInput(str(config), lines[0] if lines else 1, message)

@@ -23,9 +23,6 @@ from cyclesim.workload import Layer
 if TYPE_CHECKING:
     from cyclesim.kernels.demand import FoldTable, PortStream
 
-OPERANDS = ("ifmap", "filter", "psum", "ofmap")
-"""The port groups in the order in which ties between them are settled; psum carries ofmap addresses."""
-
 
 @dataclass(frozen=True)
 class PortGroup:
@@ -44,8 +41,9 @@ class PortGroup:
 class Demand:
     """A layer's demand on a machine.
 
-    `groups` maps operand names to port groups; ``psum`` is there only where partial sums are read. `cycles` counts
-    the array cycles of all groups of the layer. `dtype` is int32 where all addresses fit, else int64.
+    `groups` maps operand names to port groups; ``psum`` is there only where partial sums are read, and carries ofmap
+    addresses. `cycles` counts the array cycles of all groups of the layer. `dtype` is int32 where all addresses fit,
+    else int64.
     """
 
     gemm: Gemm
@@ -70,29 +68,6 @@ class Demand:
         assert first_cycle + out.shape[1] <= self.cycles, "the chunk reaches beyond the layer"
         group = self.groups[operand]
         kernels.fill(group.stream, group.folds, self.plan.cycles, first_cycle, out, requests)
-
-    def count(
-        self,
-        operand: str,
-        first_cycle: int,
-        cycles: int,
-        words: NDArray[np.integer],
-        requests: NDArray[np.int32],
-        totals: NDArray[np.int64],
-    ) -> None:
-        """Generate a stretch in buffers of the caller's and fill `totals` (4,): words, peak, first, last cycle.
-
-        `words` has the demand's dtype and room for one cycle of the port group at least, `requests` for as many
-        cycles as `words`. Releases the GIL.
-        """
-        from cyclesim.kernels import demand as kernels
-
-        assert first_cycle + cycles <= self.cycles, "the stretch reaches beyond the layer"
-        group = self.groups[operand]
-        at_once = min(len(words) // group.ports, len(requests))
-        kernels.count(
-            group.stream, group.folds, self.plan.cycles, first_cycle, cycles, at_once, words, requests, totals
-        )
 
     def count_requests(
         self, operand: str, first_cycle: int, requests: NDArray[np.int32], totals: NDArray[np.int64]

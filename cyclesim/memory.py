@@ -7,7 +7,6 @@ questions that follow the main run (the least bandwidth without stalls, what the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -16,9 +15,7 @@ import numpy as np
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
 from cyclesim.timeline import Channel, LayerTiming, Series, Timeline, channel_of
-from cyclesim.traffic import Recording, Split, Traffic, TrafficChunk, scratchpads
-
-Submit = Callable[[Callable[[], TrafficChunk]], "Future[TrafficChunk]"]
+from cyclesim.traffic import SOURCES, Recording, Split, Submit, Traffic, scratchpads
 
 _NO_WALLS = np.empty(0, np.int64)
 _CYCLES_AT_ONCE = 1 << 18
@@ -73,11 +70,15 @@ class LayerMemory:
         """Return the layer's timeline on the machine's channel. It takes the traffic: call this once."""
         return self._timeline(self.channel, self.traffic, series, log)
 
+    def replay(self, channel: Channel) -> Timeline:
+        """Return the layer's timeline on any channel, after the main one: its traffic again, recorded or new."""
+        traffic = self.traffic.recording() or Traffic(self._plan, self._hardware, False, self._submit)
+        return self._timeline(channel, traffic, None, False)
+
     def verdict(self, timing: LayerTiming) -> Verdict:
         """Say what would end the stalls, after the timeline has finished with `timing`."""
         stalls = timing.stall_cycles
-        cycles = self._plan.cycles + timing.cold_start_cycles + stalls + timing.drain_cycles
-        compute_bound = stalls * COMPUTE_BOUND_SHARE <= cycles
+        compute_bound = stalls * COMPUTE_BOUND_SHARE <= timing.total_cycles
         remaining = stalls
         if self.channel.bandwidth is not None:
             remaining = self._unlimited_stalls(self.channel.latency, self._plan.cycles if compute_bound else None)
@@ -133,10 +134,7 @@ class LayerMemory:
 
     def _stalls(self, bandwidth: Fraction | None, latency: int, until: int | None = None) -> int:
         """Return the stalls on another channel; or, up to an array cycle, 1 if there are some and 0 if not."""
-        channel = replace(self.channel, bandwidth=bandwidth, latency=latency)
-        recording = self.traffic.recording()
-        again = recording or Traffic(self._plan, self._hardware, False, self._submit)
-        timeline = self._timeline(channel, again, None, False)
+        timeline = self.replay(replace(self.channel, bandwidth=bandwidth, latency=latency))
         end = self._plan.cycles if until is None else until
         for stop in [*range(_CYCLES_AT_ONCE, end, _CYCLES_AT_ONCE), end]:
             self._check()
@@ -154,7 +152,7 @@ def never_waits(recording: Recording, pads: Mapping[str, Split], latency: int) -
     """Whether a layer never stalls after array cycle 0 if the budget is unlimited: what running it says, but faster."""
     from cyclesim.kernels.timeline import comes_late
 
-    lookahead = np.array([pads[name].lookahead for name in ("ifmap", "filter", "ofmap")])
+    lookahead = np.array([pads[name].lookahead for name in SOURCES])
     return not comes_late(
         recording.due, recording.words, recording.bounds, lookahead, latency, recording.run_fetch, recording.run_entry
     )

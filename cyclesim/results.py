@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import pandas
 
 READ_OPERANDS = ("ifmap", "filter", "psum")
-ALL_OPERANDS = ("ifmap", "filter", "psum", "ofmap")
-STALL_CAUSES = ("ifmap", "filter", "psum", "drain")
+ALL_OPERANDS = (*READ_OPERANDS, "ofmap")
+STALL_CAUSES = (*READ_OPERANDS, "drain")
+"""All three in the order in which ties on the DRAM channel are settled, which is that of the timeline's queues."""
 
 
 @dataclass(frozen=True)

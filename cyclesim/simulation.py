@@ -27,9 +27,10 @@ from cyclesim.errors import BadInput, CyclesimWarning
 from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
 from cyclesim.lowering import gemm_sizes, overlapping_tensors
 from cyclesim.memory import LayerMemory, Verdict
-from cyclesim.results import ALL_OPERANDS, LayerResult, RunResult
+from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, LayerResult, RunResult
 from cyclesim.schedule import schedule
-from cyclesim.timeline import STREAMS, LayerTiming, Series, Timeline
+from cyclesim.timeline import LayerTiming, Series, Timeline
+from cyclesim.traffic import STREAMS, at_once
 from cyclesim.workload import Layer, Network
 
 STRETCH_CYCLES = 1 << 16
@@ -207,19 +208,13 @@ class LayerRunner:
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Run a function in the pool, or at once where there is only one job."""
-        if self._jobs == 1:
-            done: Future[Any] = Future()
-            try:
-                self._check()
-                done.set_result(function(*arguments))
-            except Exception as error:
-                done.set_exception(error)
-            return done
 
         def task() -> Any:
             self._check()
             return function(*arguments)
 
+        if self._jobs == 1:
+            return at_once(task)
         try:
             return self._chunks.submit(task)
         except RuntimeError as error:  # the pool was shut down
@@ -281,7 +276,7 @@ class _Drive:
             put(_Stretch(first, len(walls), self._encoded(first, walls, length), dram))
         timing = timeline.timing()
         verdict = self._memory.verdict(timing)
-        return _result(plan, tallies, self._memory, timing, verdict), series.cut(timeline.wall_cycle)
+        return _result(plan, tallies, self._memory, timing, verdict), series.cut(timing.total_cycles)
 
     def _advance_and_log(self, timeline: Timeline, first: int, walls: Ints, put: Callable[[_Stretch], None]) -> None:
         """Move on almost to the end of a stretch, and hand on DRAM words as they come."""
@@ -378,7 +373,6 @@ def _result(
     gemm, folds = plan.gemm, plan.plan
     layer = gemm.layer
     counts = {operand: tallies.get(operand, Tally()) for operand in ALL_OPERANDS}
-    total = plan.cycles + timing.cold_start_cycles + timing.stall_cycles + timing.drain_cycles
     array_size = folds.rows * folds.cols
     channel = memory.channel
     peaks = memory.traffic.peaks()
@@ -399,19 +393,19 @@ def _result(
         cold_start_cycles=timing.cold_start_cycles,
         stall_cycles=timing.stall_cycles,
         drain_cycles=timing.drain_cycles,
-        sram_reads={operand: counts[operand].words for operand in ("ifmap", "filter", "psum")},
+        sram_reads={operand: counts[operand].words for operand in READ_OPERANDS},
         sram_writes={"ofmap": counts["ofmap"].words},
         sram_peak_words={operand: counts[operand].peak for operand in ALL_OPERANDS},
         sram_first_cycle={operand: counts[operand].first for operand in ALL_OPERANDS},
         sram_last_cycle={operand: counts[operand].last for operand in ALL_OPERANDS},
-        dram_reads={stream: timing.words[stream] for stream in ("ifmap", "filter", "psum")},
+        dram_reads={stream: timing.words[stream] for stream in READ_OPERANDS},
         dram_writes={"ofmap": timing.words["ofmap"]},
         dram_first_cycle=timing.first_cycle,
         dram_last_cycle=timing.last_cycle,
         dram_peak_words={stream: peaks.get("evictions" if stream == "ofmap" else stream, 0) for stream in STREAMS},
         step_cycles=folds.longest_step,
         stall_by=timing.stall_by,
-        channel_words=channel.capacity(total),
+        channel_words=channel.capacity(timing.total_cycles),
         machine_balance=None if channel.bandwidth is None else float(array_size / (channel.bandwidth * channel.ports)),
         least_bandwidth=verdict.least_bandwidth,
         bound=verdict.bound,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,20 +57,20 @@ def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str]) -> dict[str, lis
     return axes
 
 
-def sweep_points(axes: Mapping[str, Sequence[str]], config: Path, given: Mapping[str, str]) -> list[Point]:
-    """Return all combinations of the swept values, the last key changing fastest; `config` gives every other key.
+def sweep_points(axes: Mapping[str, Sequence[str]], config: Path, given: Mapping[str, str]) -> Iterator[Point]:
+    """Yield all combinations of the swept values, the last key changing fastest; `config` gives every other key.
+
+    Without swept keys that is one point, the machine as it is given.
 
     Raises
     ------
     BadInput
         If a value, or a combination, is not allowed.
     """
-    found = []
     for combination in itertools.product(*axes.values()):
         values = dict(zip(axes, combination, strict=True))
         hardware, warnings = read_hardware(config, {**given, **values})
-        found.append(Point(values, hardware, warnings))
-    return found
+        yield Point(values, hardware, warnings)
 
 
 def sweep_text(points: Sequence[Point], network: Network, results: Sequence[LayerResult]) -> str:

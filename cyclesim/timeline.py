@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.hardware import Hardware
-from cyclesim.traffic import QUEUES, Events, Recording, Split, TrafficChunk
+from cyclesim.results import STALL_CAUSES
+from cyclesim.traffic import QUEUES, STREAMS, Events, Recording, Split, Traffic
 
 Ints = NDArray[np.int64]
-STREAMS = ("ifmap", "filter", "psum", "ofmap")
-"""DRAM streams, in the order of the queues: what is evicted is written back as ofmap words."""
 _SOURCE_OF = {"ifmap": "ifmap", "filter": "filter", "psum": "ofmap", "evictions": "ofmap"}
 _NEVER_REACHED = 1 << 62
 _LOG_ENTRIES = 1 << 16
@@ -50,13 +48,6 @@ def channel_of(hardware: Hardware) -> Channel:
         hardware.dram_ports == "separate",
         hardware.dram_latency_cycles,
     )
-
-
-class TrafficPlayer(Protocol):
-    """Gives a source's traffic, chunk after chunk, as it is needed."""
-
-    def take(self, source: str) -> TrafficChunk:
-        """Return the next chunk of ``ifmap``, ``filter`` or ``ofmap``."""
 
 
 class Series:
@@ -112,11 +103,15 @@ class Series:
 
 @dataclass(frozen=True)
 class LayerTiming:
-    """What the timeline of a layer says: cycles, stalls by cause, and by DRAM stream words, first and last cycle."""
+    """What the timeline of a layer says: cycles, stalls by cause, and by DRAM stream words, first and last cycle.
+
+    `total_cycles` is the wall cycle that would come next: array cycles, cold start, stalls and drain together.
+    """
 
     cold_start_cycles: int
     stall_cycles: int
     drain_cycles: int
+    total_cycles: int
     stall_by: dict[str, int]
     words: dict[str, int]
     first_cycle: dict[str, int | None]
@@ -135,7 +130,7 @@ class Timeline:
     psums : bool
         Whether partial sums may be fetched.
     channel : Channel
-    traffic : TrafficPlayer or Recording
+    traffic : Traffic or Recording
     series : Series, optional
         Gains what the channel and the array do; scratchpad words are the caller's to add.
     log : bool
@@ -148,7 +143,7 @@ class Timeline:
         pads: Mapping[str, Split],
         psums: bool,
         channel: Channel,
-        traffic: TrafficPlayer | Recording,
+        traffic: Traffic | Recording,
         series: Series | None = None,
         log: bool = False,
     ) -> None:
@@ -251,13 +246,14 @@ class Timeline:
     def timing(self) -> LayerTiming:
         """Return the layer's figures, when it is finished."""
         kernel, clock, queue = self._kernel, self._clock, self._queue
-        first, last = int(clock[kernel.FIRST_WALL]), int(clock[kernel.LAST_WALL])
+        first, last, end = (int(clock[field]) for field in (kernel.FIRST_WALL, kernel.LAST_WALL, kernel.WALL))
         moved = queue[:, kernel.WORDS] > 0
         return LayerTiming(
             cold_start_cycles=first,
             stall_cycles=last - first - (self.cycles - 1),
-            drain_cycles=int(clock[kernel.WALL]) - 1 - last,
-            stall_by={name: int(self._stall_by[q]) for q, name in enumerate(("ifmap", "filter", "psum", "drain"))},
+            drain_cycles=end - 1 - last,
+            total_cycles=end,
+            stall_by={name: int(self._stall_by[q]) for q, name in enumerate(STALL_CAUSES)},
             words={name: int(queue[q, kernel.WORDS]) for q, name in enumerate(STREAMS)},
             first_cycle={n: int(queue[q, kernel.FIRST_ISSUE]) if moved[q] else None for q, n in enumerate(STREAMS)},
             last_cycle={n: int(queue[q, kernel.LAST_ISSUE]) if moved[q] else None for q, n in enumerate(STREAMS)},

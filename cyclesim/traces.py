@@ -25,6 +25,7 @@ from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
 from cyclesim.results import LayerResult
 from cyclesim.timeline import Series
+from cyclesim.traffic import STREAMS
 from cyclesim.workload import Layer
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 FORMAT = "cyclesim-trace"
 FORMAT_VERSION = 1
 SRAM_OPERANDS = ("ifmap", "filter", "ofmap", "psum")
-DRAM_STREAMS = ("ifmap", "filter", "psum", "ofmap")
 CHUNK_WORDS = 1 << 22
 """Words of all ports of a group that are generated at a time, about."""
 LONGEST_CHUNK_CYCLES = 1 << 17
@@ -151,13 +151,14 @@ class LayerTrace:
         self._dram = dram
         self._group: h5py.Group | None = None
         self._datasets: dict[str, h5py.Dataset] = {}
+        self._address_type = np.dtype(np.int32)  # until the first chunk says
 
     def __enter__(self) -> LayerTrace:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         if kind is None and self._group is not None and self._dram:
-            for stream in DRAM_STREAMS:
+            for stream in STREAMS:
                 if f"dram/{stream}/cycle" not in self._datasets:
                     words = self._group.require_group(f"dram/{stream}")
                     words.create_dataset("cycle", (0,), np.int64)
@@ -269,19 +270,17 @@ def write_series(group: h5py.Group, series: Series, total_cycles: int) -> None:
     target = group.create_group("series")
     target.attrs["window"] = series.window
     for side in ("sram", "dram"):
-        columns = np.stack([series.column(f"{side}_{operand}") for operand in DRAM_STREAMS], axis=1)
-        target.create_dataset(side, data=columns).attrs["columns"] = DRAM_STREAMS
+        columns = np.stack([series.column(f"{side}_{operand}") for operand in STREAMS], axis=1)
+        target.create_dataset(side, data=columns).attrs["columns"] = STREAMS
     target.create_dataset("stall_fraction", data=series.stall_fraction(total_cycles))
 
 
 def write_header(file: h5py.File, hardware: Hardware) -> None:
     """Write what says that this is a trace file, and of which run."""
-    file.attrs.update(
-        format=FORMAT,
-        version=FORMAT_VERSION,
-        run_name=hardware.run_name,
+    write_attributes(
+        file, format=FORMAT, version=FORMAT_VERSION, run_name=hardware.run_name,
         hardware=json.dumps(hardware.expanded()),
-    )
+    )  # fmt: skip
 
 
 def layer_path(index: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
 from cyclesim.lowering import OperandMap
+from cyclesim.results import ALL_OPERANDS
 
 CHUNK_WORDS = 1 << 19
 """Requests of a chunk, about: so many that handing it over costs nothing."""
@@ -33,6 +35,8 @@ Ints = NDArray[np.int64]
 SOURCES = ("ifmap", "filter", "ofmap")
 QUEUES = ("ifmap", "filter", "psum", "evictions")
 """What the timeline consumes. The ofmap scratchpad makes two of them."""
+STREAMS = ALL_OPERANDS
+"""DRAM streams, in the order of the queues: what is evicted is written back as ofmap words."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class TrafficChunk:
     """What one source does up to an array cycle (exclusive), after the chunk before.
 
     `queues` maps ``ifmap``, ``filter``, ``psum`` or ``evictions`` to events. `run_fetch`, `run_entry` say for psum
-    fetches, numbered from the layer's start, which write-backs they wait for (`kernels.traffic.write_chunk`). `held`
+    fetches, numbered from the layer's start, which write-backs they wait for (`kernels.traffic.pass_chunk`). `held`
     is what the scratchpad holds after it. `addresses` maps DRAM streams to the words that move, in order, if wanted.
     """
 
@@ -82,6 +86,10 @@ class TrafficChunk:
     run_entry: Ints
     held: int
     addresses: Mapping[str, NDArray[np.integer]]
+
+
+Submit = Callable[[Callable[[], TrafficChunk]], "Future[TrafficChunk]"]
+"""Has a chunk produced, in another thread or `at_once`."""
 
 
 @dataclass(frozen=True)
@@ -298,6 +306,19 @@ def _asks_once(plan: Demand, operand: str) -> bool:
     return operand == "filter" and plan.plan.dataflow == "ws"
 
 
+_Result = TypeVar("_Result")
+
+
+def at_once(function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
+    """Run a function here and now; like a pool of threads, keep what it raises until the result is asked for."""
+    done: Future[_Result] = Future()
+    try:
+        done.set_result(function(*arguments))
+    except Exception as error:
+        done.set_exception(error)
+    return done
+
+
 class Traffic:
     """The sources of a layer, each with its next chunk in the making, and a recording of what they produced.
 
@@ -310,13 +331,7 @@ class Traffic:
         Runs a function in a thread and returns its future.
     """
 
-    def __init__(
-        self,
-        plan: Demand,
-        hardware: Hardware,
-        keep_addresses: bool,
-        submit: Callable[[Callable[[], TrafficChunk]], Future[TrafficChunk]],
-    ) -> None:
+    def __init__(self, plan: Demand, hardware: Hardware, keep_addresses: bool, submit: Submit) -> None:
         pads = scratchpads(plan, hardware)
         self._cycles = plan.cycles
         self._submit = submit
@@ -326,7 +341,7 @@ class Traffic:
         self._recorded_events = 0
         self._recording: Recording | None = None
         self._peaks: dict[str, int] = {}
-        self._moved: dict[str, list[NDArray[np.integer]]] = {name: [] for name in ("ifmap", "filter", "psum", "ofmap")}
+        self._moved: dict[str, list[NDArray[np.integer]]] = {name: [] for name in STREAMS}
 
     def take(self, source: str) -> TrafficChunk:
         """Return a source's next chunk, and have the one after it produced."""

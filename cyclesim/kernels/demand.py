@@ -88,7 +88,7 @@ def fold_start(folds, f):
 
 
 @njit(cache=True, nogil=True)
-def _newest_fold(folds, cycle):
+def newest_fold(folds, cycle):
     """Return the last fold that starts at or before `cycle`, -1 if there is none."""
     low = -1
     high = folds.row_folds * folds.col_folds
@@ -127,8 +127,8 @@ def _candidates(stream, folds, first_cycle, cycles):
     """Return the first fold of a group that may be on a port in a stretch of the group's cycles, and how many."""
     longest = min(folds.rows, folds.spatial_rows) if stream.time_is_fold_rows else stream.steps
     reach = longest + stream.skew * (stream.ports - 1)  # cycles after its start in which a fold can be on a port
-    first = max(_newest_fold(folds, first_cycle - reach), 0)
-    return first, max(_newest_fold(folds, first_cycle + cycles - 1) - first + 1, 0)
+    first = max(newest_fold(folds, first_cycle - reach), 0)
+    return first, max(newest_fold(folds, first_cycle + cycles - 1) - first + 1, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -177,15 +177,13 @@ def folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles):
 
 
 @njit(cache=True, nogil=True)
-def fill_port(line, changes, port, table, skew, time, space, pad_class, pad_masks):
+def fill_port(line, port, table, skew, time, space, pad_class, pad_masks):
     """Fill one port's cycles, fold by fold.
 
     Parameters
     ----------
     line : (cycles,) int32 or int64
         Filled with addresses or -1.
-    changes : (cycles,) int32
-        Gains 1 where a fold's turn on the port begins, loses 1 behind its end.
     port : int
     table : (folds, 6) int64
         From `folds_in_flight`.
@@ -210,9 +208,6 @@ def fill_port(line, changes, port, table, skew, time, space, pad_class, pad_mask
             _plain(line[low:high], time[begin:end], shift)
         else:
             _masked(line[low:high], time[begin:end], shift, pad_masks[padding, begin:end])
-        changes[low] += 1
-        if high < cycles:
-            changes[high] -= 1
         done = high
     _idle(line[done:])
 
@@ -263,12 +258,28 @@ def _take_off_padding(changes, table, skew, pad_class, pad_masks):
 
 
 @njit(cache=True, nogil=True)
-def finish_requests(requests, table, skew, pad_class, pad_masks):
-    """Turn the changes that `fill_port` noted for all ports into requests per cycle, in place."""
-    if pad_masks.shape[0]:
-        _take_off_padding(requests, table, skew, pad_class, pad_masks)
+def _count_requests(stream, table, requests):
+    """Fill `requests` (cycles,) int32 with the requests of each cycle, given the folds in flight.
+
+    Changes are noted first and summed up then: a fold's turn on a port adds one where it begins and takes it off behind
+    its end, however long it is.
+    """
+    cycles, skew = requests.size, stream.skew
+    requests[:] = 0
+    for i in range(table.shape[0]):
+        start, span, width = table[i, 0], table[i, 1], table[i, 3]
+        for port in range(width):
+            enter = start + skew * port
+            low = max(enter, 0)
+            high = min(enter + span, cycles)
+            if low < high:
+                requests[low] += 1
+                if high < cycles:
+                    requests[high] -= 1
+    if stream.pad_masks.shape[0] and cycles:
+        _take_off_padding(requests, table, skew, stream.pad_class, stream.pad_masks)
     running = np.int32(0)
-    for cycle in range(requests.size):
+    for cycle in range(cycles):
         running += requests[cycle]
         requests[cycle] = running
 
@@ -293,31 +304,19 @@ def fill(stream, folds, cycles_per_group, first_cycle, out, requests):
     """
     cycles = out.shape[1]
     table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
-    requests[:cycles] = 0
     for port in range(stream.ports):
         fill_port(
-            out[port], requests, port, table, stream.skew, stream.time_address, stream.space_address,
-            stream.pad_class, stream.pad_masks,
+            out[port], port, table, stream.skew, stream.time_address, stream.space_address, stream.pad_class,
+            stream.pad_masks,
         )  # fmt: skip
-    finish_requests(requests, table, stream.skew, stream.pad_class, stream.pad_masks)
+    _count_requests(stream, table, requests)
 
 
 @njit(cache=True, nogil=True)
 def requests_per_cycle(stream, folds, cycles_per_group, first_cycle, requests):
     """Fill `requests` (cycles,) int32 as `fill` does, without generating the addresses: about 1 ns a cycle."""
-    cycles = requests.size
-    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
-    requests[:] = 0
-    for i in range(table.shape[0]):
-        for port in range(table[i, 3]):
-            enter = table[i, 0] + stream.skew * port
-            low = max(enter, 0)
-            high = min(enter + table[i, 1], cycles)
-            if low < high:
-                requests[low] += 1
-                if high < cycles:
-                    requests[high] -= 1
-    finish_requests(requests, table, stream.skew, stream.pad_class, stream.pad_masks)
+    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, requests.size)
+    _count_requests(stream, table, requests)
 
 
 @njit(cache=True, nogil=True)
@@ -348,42 +347,3 @@ def tally(requests, totals):
     totals[1] = peak
     totals[2] = first
     totals[3] = last
-
-
-@njit(cache=True, nogil=True)
-def count(stream, folds, cycles_per_group, first_cycle, cycles, at_once, words, requests, totals):
-    """Generate a stretch of one port group's demand, a buffer at a time, and tally it.
-
-    Parameters
-    ----------
-    stream, folds, cycles_per_group
-        As in `fill`.
-    first_cycle, cycles : int
-        The stretch.
-    at_once : int
-        Cycles to generate at a time.
-    words : (at least ports * at_once,) int32 or int64
-        Working space.
-    requests : (at_once,) int32
-        Working space.
-    totals : (4,) int64
-        Filled like `tally`'s, first and last relative to the layer's first cycle.
-    """
-    part = np.empty(4, np.int64)
-    totals[0] = 0
-    totals[1] = 0
-    totals[2] = -1
-    totals[3] = -1
-    done = 0
-    while done < cycles:
-        length = min(at_once, cycles - done)
-        out = words[: stream.ports * length].reshape(stream.ports, length)
-        fill(stream, folds, cycles_per_group, first_cycle + done, out, requests[:length])
-        tally(requests[:length], part)
-        totals[0] += part[0]
-        totals[1] = max(totals[1], part[1])
-        if part[0]:
-            if totals[2] < 0:
-                totals[2] = first_cycle + done + part[2]
-            totals[3] = first_cycle + done + part[3]
-        done += length

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from cyclesim.kernels.demand import fill_port, folds_in_flight
@@ -28,13 +27,11 @@ def encode_ports(
     ends : (ports,) int64
         Filled with the place in `out` behind each port.
     """
-    cycles = line.size
-    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, cycles)
-    changes = np.zeros(cycles, np.int32)  # nobody's here: requests are counted elsewhere
+    table = folds_in_flight(stream, folds, cycles_per_group, first_cycle, line.size)
     place = 0
     for port in range(stream.ports):
         fill_port(
-            line, changes, port, table, stream.skew, stream.time_address, stream.space_address, stream.pad_class,
+            line, port, table, stream.skew, stream.time_address, stream.space_address, stream.pad_class,
             stream.pad_masks,
         )  # fmt: skip
         place += encode_line(line, rows, planes, recent, out[place:])

@@ -62,7 +62,7 @@ def run(
         The events of all queues, each in its own stretch: array cycle, words, and the wall cycle in which the last word
         can be used (filled here). ISSUE, TAKE and KNOWN are places in these arrays.
     run_fetch, run_entry : (runs + 1,) int64
-        The write-backs that psum fetches wait for, as in `traffic.write_chunk`, numbered from the layer's start; behind
+        The write-backs that psum fetches wait for, as in `traffic.pass_chunk`, numbered from the layer's start; behind
         the last run `run_fetch` holds a number that is never reached.
     flushed : int
         Words that the ofmap scratchpad holds at the end; counts when all evictions are known.

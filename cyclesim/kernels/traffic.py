@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cyclesim.kernels.demand import fold_start, folds_in_flight
+from cyclesim.kernels.demand import fold_start, folds_in_flight, newest_fold
 
 NEVER = -(1 << 31)
 """The entry number of an address that has not been in the scratchpad: older than any."""
@@ -163,11 +163,8 @@ def pass_results_in_order(
     """
     row_folds = folds.row_folds
     per_group = row_folds * folds.col_folds
-    fold = 0  # over all groups
     group, in_group = first_cycle // cycles_per_group, first_cycle % cycles_per_group
-    while fold + 1 < per_group and fold_start(folds, fold + 1) <= in_group:
-        fold += 1
-    fold += group * per_group
+    fold = group * per_group + max(newest_fold(folds, in_group), 0)  # over all groups
     next_start, words, stays = -1, 0, False
     events, psums, runs, fetched = 0, 0, 0, 0
     for cycle in range(requests.size):

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -28,8 +27,8 @@ from cyclesim.lowering import ifmap_requests_per_pass
 from cyclesim.memory import LayerMemory
 from cyclesim.schedule import sram_words
 from cyclesim.simulation import available_cores, compile_kernels, layer_cycles, simulate
-from cyclesim.timeline import Series, Timeline, channel_of
-from cyclesim.traffic import SOURCES, Recording, Traffic, TrafficChunk, scratchpads
+from cyclesim.timeline import Series
+from cyclesim.traffic import SOURCES, Traffic, at_once
 from cyclesim.validation import Settings, scalesim
 from cyclesim.workload import ConvShape, Layer, Network
 
@@ -108,13 +107,15 @@ def _demand_table(machine: Hardware, repeats: int, quick: bool) -> str:
         for layer in network.layers:
             plan = demand(layer, hardware)
             for operand, group in plan.groups.items():
-                at_once = max(1, BUFFER_WORDS // group.ports)
-                buffer = np.empty(group.ports * at_once, plan.dtype)
-                requests = np.empty(at_once, np.int32)
-                totals = np.empty(4, np.int64)
+                longest = max(1, BUFFER_WORDS // group.ports)
+                buffer = np.empty(group.ports * longest, plan.dtype)
+                requests = np.empty(longest, np.int32)
 
                 def generate() -> None:
-                    plan.count(operand, 0, plan.cycles, buffer, requests, totals)  # noqa: B023
+                    for first in range(0, plan.cycles, longest):  # noqa: B023
+                        cycles = min(longest, plan.cycles - first)  # noqa: B023
+                        out = buffer[: group.ports * cycles].reshape(group.ports, cycles)  # noqa: B023
+                        plan.fill(operand, first, out, requests[:cycles])  # noqa: B023
 
                 def store() -> None:
                     left = plan.cycles * group.ports  # noqa: B023
@@ -133,7 +134,6 @@ def _demand_table(machine: Hardware, repeats: int, quick: bool) -> str:
         )  # fmt: skip
     header = ("demand, one core", "words", "ns/word generated", "ns/word stored", "rate against storing")
     return table(header, rows)
-
 
 
 def _run_table(machine: Hardware, repeats: int, quick: bool) -> str:
@@ -175,12 +175,6 @@ def _limited(machine: Hardware, bandwidth: int) -> Hardware:
 
 def _memory_table(machine: Hardware, repeats: int) -> str:
     """Say where the time of the memory system goes, part by part, in one thread."""
-
-    def at_once(produce: Callable[[], TrafficChunk]) -> Future[TrafficChunk]:
-        done: Future[TrafficChunk] = Future()
-        done.set_result(produce())
-        return done
-
     rows = []
     network = alexnet_5()
     for hardware in (machine, _limited(machine, NARROW)):
@@ -188,40 +182,33 @@ def _memory_table(machine: Hardware, repeats: int) -> str:
         requests = walls = 0
         for layer in network.layers:
             plan = demand(layer, hardware)
+            memory = LayerMemory(plan, hardware, at_once, lambda: None)
+            main = memory.timeline(Series(), False)
+            main.advance(plan.cycles, np.empty(plan.cycles, np.int64))
+            timing = main.timing()
+            assert memory.traffic.recording() is not None, "alexnet_5 is small enough to be recorded"
 
-            def timeline(traffic: Traffic | Recording) -> Timeline:
-                pads = scratchpads(plan, hardware)  # noqa: B023
-                return Timeline(plan.cycles, pads, "psum" in plan.groups, channel_of(hardware), traffic)  # noqa: B023
-
-            def produce() -> Traffic:
+            def produce() -> None:
                 traffic = Traffic(plan, hardware, False, at_once)  # noqa: B023
                 for name in SOURCES:
                     while traffic.take(name).until < plan.cycles:  # noqa: B023
                         pass
-                return traffic
 
-            recording = produce().recording()
-            assert recording is not None, "alexnet_5 is small enough to be recorded"
-
-            def advance() -> Timeline:
-                found = timeline(recording)  # noqa: B023
-                found.advance(plan.cycles, np.empty(plan.cycles, np.int64))  # noqa: B023
-                return found
+            def advance() -> None:
+                again = memory.replay(memory.channel)  # noqa: B023
+                again.advance(plan.cycles, np.empty(plan.cycles, np.int64))  # noqa: B023
 
             def count() -> None:
                 for operand in plan.groups:  # noqa: B023
                     plan.count_requests(operand, 0, np.empty(plan.cycles, np.int32), np.empty(4, np.int64))  # noqa: B023
 
-            memory = LayerMemory(plan, hardware, at_once, lambda: None)
-            main = memory.timeline(Series(), False)
-            main.advance(plan.cycles, np.empty(plan.cycles, np.int64))
-            walls += main.wall_cycle
+            walls += timing.total_cycles
             found = sram_words(plan.plan, plan.gemm.groups, ifmap_requests_per_pass(layer))
             requests += found.ifmap + found.filter + found.ofmap
             seconds["traffic"] += _best(repeats, produce)
             seconds["timeline"] += _best(repeats, advance)
             seconds["counting"] += _best(repeats, count)
-            seconds["least bandwidth and bound"] += _best(repeats, lambda: memory.verdict(main.timing()))  # noqa: B023
+            seconds["least bandwidth and bound"] += _best(repeats, lambda: memory.verdict(timing))  # noqa: B023
         bandwidth = hardware.dram_bandwidth_words_per_cycle
         per = {"traffic": (requests, "request"), "timeline": (walls, "wall cycle"), "counting": (walls, "wall cycle")}
         for part, spent in seconds.items():

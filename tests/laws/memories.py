@@ -6,19 +6,17 @@ what the memory system does with it from `tests.reference.memory`. Both sides ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
 
 from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware, Scratchpad
-from cyclesim.timeline import STREAMS, LayerTiming, Series, Timeline, channel_of
-from cyclesim.traffic import Recording, Traffic, scratchpads
+from cyclesim.timeline import LayerTiming, Series, Timeline, channel_of
+from cyclesim.traffic import STREAMS, Recording, Traffic, at_once, scratchpads
 from cyclesim.workload import Layer
 from tests.laws.strategies import array_machine, small_layers
 from tests.laws.traces import expected_traces, layer_addresses, run_naive_array
@@ -30,8 +28,6 @@ BANDWIDTHS = tuple(map(Fraction, ("1/50", "1/7", "1/2", "2/3", "1", "3/2", "2", 
 LATENCIES = (1, 2, 3, 5, 9, 40, 200)
 ACTIVE_FRACTIONS = tuple(map(Fraction, ("1/10", "1/4", "1/2", "2/3", "3/4", "1")))
 WORDS = (1, 2, 3, 5, 8, 13, 20, 33, 60, 100_000)
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -154,13 +150,6 @@ def cases(
 
 
 # ------------------------------------------------------------------------------------------ as the simulator does it
-
-
-def at_once(function: Callable[[], _Result]) -> Future[_Result]:
-    """Run a function here and now, as a pool of threads would."""
-    done: Future[_Result] = Future()
-    done.set_result(function())
-    return done
 
 
 def advance(timeline: Timeline, traffic: Traffic | None, stops: Sequence[int] = ()) -> Outcome:

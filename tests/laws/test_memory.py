@@ -20,13 +20,12 @@ from cyclesim import timeline, traffic
 from cyclesim.demand import demand
 from cyclesim.hardware import Scratchpad
 from cyclesim.kernels import traffic as kernels
-from cyclesim.traffic import Traffic
+from cyclesim.traffic import Traffic, at_once
 from cyclesim.workload import GemmShape, Layer
 from tests.laws.memories import (
     BANDWIDTHS,
     advance,
     assert_same,
-    at_once,
     case,
     cases,
     run_fast,

@@ -24,15 +24,14 @@ from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware
 from cyclesim.memory import LayerMemory, never_waits
 from cyclesim.simulation import LayerRunner
-from cyclesim.timeline import STREAMS, Series
-from cyclesim.traffic import SOURCES, Traffic, scratchpads
+from cyclesim.timeline import Series
+from cyclesim.traffic import SOURCES, STREAMS, Traffic, at_once, scratchpads
 from cyclesim.workload import ConvShape, GemmShape, Layer
 from tests.laws.memories import (
     ACTIVE_FRACTIONS,
     BANDWIDTHS,
     LATENCIES,
     Case,
-    at_once,
     case,
     cases,
     run_fast,
