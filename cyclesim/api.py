@@ -7,27 +7,41 @@ import warnings
 from typing import Literal
 
 from cyclesim import shipped
-from cyclesim.errors import CyclesimWarning
-from cyclesim.hardware import Hardware
-from cyclesim.readers.hwconfig import read_hardware
+from cyclesim.errors import CyclesimWarning, one_of
+from cyclesim.hardware import MEMORY_MODELS, Hardware
+from cyclesim.inputs import read_machine
+from cyclesim.readers.scalesim_topology import read_scalesim_topology
 from cyclesim.readers.topology import read_topology
 from cyclesim.workload import Network
 
 
-def load_hardware(name_or_path: str | os.PathLike[str]) -> Hardware:
+def load_hardware(
+    name_or_path: str | os.PathLike[str], memory: Literal["native", "scalesim"] | None = None
+) -> Hardware:
     """Load a machine: a shipped one by its bare name, or a .cfg file.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+    memory : {"native", "scalesim"}, optional
+        In place of the file's MemoryModel. A file is read by SCALE-Sim's rules in memory model scalesim.
 
     Raises
     ------
     BadInput
         If there is no such machine or file, or if it cannot be used; the message names the line.
     """
-    hardware, messages = read_hardware(shipped.find("hwconfigs", name_or_path))
+    overrides = {} if memory is None else {"MemoryModel": one_of("memory", memory, MEMORY_MODELS)}
+    hardware, messages = read_machine(shipped.find("hwconfigs", name_or_path), overrides)
     _warn(messages)
     return hardware
 
 
-def load_topology(name_or_path: str | os.PathLike[str], kind: Literal["conv", "gemm"] | None = None) -> Network:
+def load_topology(
+    name_or_path: str | os.PathLike[str],
+    kind: Literal["conv", "gemm"] | None = None,
+    memory: Literal["native", "scalesim"] = "native",
+) -> Network:
     """Load a network: a shipped one by its bare name, or a .csv file.
 
     Parameters
@@ -35,13 +49,19 @@ def load_topology(name_or_path: str | os.PathLike[str], kind: Literal["conv", "g
     name_or_path : str or path
     kind : {"conv", "gemm"}, optional
         What the rows of a file in SCALE-Sim's format are; found out from the file if left out.
+    memory : {"native", "scalesim"}
+        By whose rules the file is read; SCALE-Sim takes rows for convolutions if `kind` is left out.
 
     Raises
     ------
     BadInput
         If there is no such network or file, or if it cannot be used; the message names the line.
     """
-    network, messages = read_topology(shipped.find("topologies", name_or_path), kind)
+    path = shipped.find("topologies", name_or_path)
+    if one_of("memory", memory, MEMORY_MODELS) == "scalesim":
+        network, messages = read_scalesim_topology(path, kind, lambda layer: None)
+    else:
+        network, messages = read_topology(path, kind)
     _warn(messages)
     return network
 

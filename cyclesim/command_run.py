@@ -20,22 +20,22 @@ from cyclesim.console import announce, print_warnings, progress_bar
 from cyclesim.errors import BadInput
 from cyclesim.files import replacing, write_text
 from cyclesim.hardware import Hardware
+from cyclesim.inputs import read_network
 from cyclesim.listing import dry_run_table, result_table
-from cyclesim.readers.ini import parse_ini
-from cyclesim.readers.text import printable, read_text
-from cyclesim.readers.topology import read_topology
+from cyclesim.readers.scalesim_config import memory_model_of
+from cyclesim.readers.text import printable
 from cyclesim.results import LayerResult, RunResult
 from cyclesim.rundir import RunFolder, input_hash
+from cyclesim.scalesim.limits import layer_problem
 from cyclesim.simulation import (
-    ChunkEncoder,
     LayerRun,
     LayerRunner,
     available_cores,
     compile_kernels,
     layer_cycles,
     overlap_warning,
-    unsupported,
 )
+from cyclesim.stretches import ChunkEncoder
 from cyclesim.sweep import Point, sweep_axes, sweep_points, sweep_text, table_of_points
 from cyclesim.timeline import Series
 from cyclesim.tracesize import trace_bytes
@@ -64,6 +64,9 @@ def run(options: argparse.Namespace) -> int:
     network, point, others, warnings = _inputs(options)
     hardware = point.hardware
     traces = _trace_options(options)
+    native = hardware.memory_model == "native"
+    if not native and options.window:
+        raise BadInput("cyclesim", None, "--window: memory model scalesim has no bandwidth series")
     if options.sweep:
         _refuse_with_sweep(options, traces)
         return _sweep(options, network, [point, *others], warnings)
@@ -73,11 +76,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     out = Path(options.path)
     folder = out / hardware.run_name
-    series = options.window != 0
+    series = native and options.window != 0
     key = input_hash(
         network, hardware, {"traces": [traces.sram, traces.dram], "form": traces.form, "window": options.window}
     )
-    with RunFolder(folder, key) as runs:
+    with RunFolder(folder, key, hardware.memory_model) as runs:
         if options.resume and runs.is_complete():
             print_warnings(warnings)
             if not options.quiet:
@@ -95,10 +98,11 @@ def run(options: argparse.Namespace) -> int:
         layers = _simulate(options, network, hardware, traces, runs, series)
         result = RunResult(network.name, hardware, "simulate", layers)
         runs.publish(result, time.perf_counter() - started)
-    if sys.stdout.isatty() and not options.quiet:
+    if layers and sys.stdout.isatty() and not options.quiet:
         print(result_table(result))
     if not options.quiet:
-        print(f"{len(layers)} layers, {result.totals.total_cycles:,} cycles: {folder}")
+        cycles = result.totals.total_cycles if layers else 0
+        print(f"{len(layers)} layers, {cycles:,} cycles: {folder}")
     return 0
 
 
@@ -116,7 +120,7 @@ def _sweep(options: argparse.Namespace, network: Network, found: list[Point], wa
     `_inputs` has checked the first point; `warnings` are those of it and of the network.
     """
     for point in found[1:]:
-        _refuse_unsupported(options, point)
+        _check_layers(network, point)
         told = [*point.warnings, *_overlaps(network, point)]
         warnings += [warning for warning in told if warning not in warnings]
     print_warnings(warnings)
@@ -126,7 +130,7 @@ def _sweep(options: argparse.Namespace, network: Network, found: list[Point], wa
     folder = Path(options.path) / found[0].hardware.run_name
     _check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    compile_kernels(None, None if options.quiet else announce)
+    compile_kernels(None, found[0].hardware.memory_model, None if options.quiet else announce)
     total = sum(layer_cycles(layer, point.hardware) for point in found for layer in network.layers)
     tasks = [(point.hardware, layer) for point in found for layer in network.layers]
     with progress_bar(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
@@ -136,6 +140,17 @@ def _sweep(options: argparse.Namespace, network: Network, found: list[Point], wa
     if not options.quiet:
         print(f"{len(found)} points of {len(network.layers)} layers: {folder / SWEEP}")
     return 0
+
+
+def _check_layers(network: Network, point: Point) -> None:
+    """Refuse a point of a sweep on which SCALE-Sim fails, in its memory model."""
+    if point.hardware.memory_model != "scalesim":
+        return
+    for layer in network.layers:
+        problem = layer_problem(layer, point.hardware)
+        if problem is not None:
+            keys = ", ".join(f"{key}={value}" for key, value in point.values.items())
+            raise BadInput("cyclesim", None, f"--sweep {keys}: layer {layer.name}: {problem}")
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, str]:
@@ -151,12 +166,12 @@ def _inputs(options: argparse.Namespace) -> tuple[Network, Point, Iterator[Point
     """
     given = _overrides(options)
     config = _find("-c", "hwconfigs", options.config)
-    points = sweep_points(sweep_axes(options.sweep, given), config, given)
+    axes = sweep_axes(options.sweep, given, memory_model_of(config, given)) if options.sweep else {}
+    points = sweep_points(axes, config, given)
     point = next(points)
-    network, more = read_topology(_find("-t", "topologies", options.topology), options.input_type)
+    network, more = read_network(_find("-t", "topologies", options.topology), options.input_type, point.hardware)
     if options.layers is not None:
         network = network.select(_layer_indices(options.layers, network))
-    _refuse_unsupported(options, point)
     return network, point, points, [*point.warnings, *more, *_overlaps(network, point)]
 
 
@@ -164,19 +179,6 @@ def _overlaps(network: Network, point: Point) -> list[str]:
     """Return the warning about tensors that share addresses, if there is one."""
     overlap = overlap_warning(network.layers, point.hardware)
     return [overlap] if overlap else []
-
-
-def _refuse_unsupported(options: argparse.Namespace, point: Point) -> None:
-    """Refuse what this version does not simulate, at the line or the option that asks for it."""
-    refused = unsupported(point.hardware)
-    if refused is None:
-        return
-    key, message = refused
-    given, config = _overrides(options), _find("-c", "hwconfigs", options.config)
-    if key in given or key in point.values:
-        raise BadInput("cyclesim", None, f"{'--memory' if key in given else f'--sweep {key}'}: {message}")
-    lines = [entry.line for entry in parse_ini(read_text(config)).entries if entry.key.lower() == key.lower()]
-    raise BadInput(str(config), lines[0] if lines else 1, message)
 
 
 def _find(option: str, kind: str, name: str) -> Path:
@@ -189,6 +191,8 @@ def _find(option: str, kind: str, name: str) -> Path:
 def _layer_indices(text: str, network: Network) -> list[int]:
     """Return the indices that a list such as 0,2-4 names."""
     known = {layer.index for layer in network.layers}
+    if not known:
+        raise BadInput("cyclesim", None, f"--layers: {network.name} has no layers (got '{printable(text)}')")
     indices: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
@@ -249,7 +253,9 @@ def _simulate(
     options: argparse.Namespace, network: Network, hardware: Hardware, traces: TraceOptions, runs: RunFolder,
     series: bool,
 ) -> tuple[LayerResult, ...]:  # fmt: skip
-    compile_kernels(traces.form if traces.any else None, None if options.quiet else announce)
+    compile_kernels(
+        traces.form if traces.any else None, hardware.memory_model, None if options.quiet else announce
+    )
     total = sum(layer_cycles(layer, hardware) for layer in network.layers)
     finished: dict[int, LayerResult] = {}
     if options.resume:
@@ -257,7 +263,7 @@ def _simulate(
             result = runs.finished(layer.index, _trace_place(layer, traces, runs), series)
             if result is not None:
                 finished[layer.index] = result
-    encoder = _encoder(traces)
+    encoder = _encoder(traces, hardware)
     jobs = options.jobs or available_cores()
     with progress_bar(total, options.quiet) as advance, LayerRunner(jobs, options.window or None) as runner:
         advance(sum(result.compute_cycles for result in finished.values()))
@@ -269,10 +275,14 @@ def _simulate(
     return tuple(finished[layer.index] for layer in network.layers)
 
 
-def _encoder(traces: TraceOptions) -> ChunkEncoder | None:
+def _encoder(traces: TraceOptions, hardware: Hardware) -> ChunkEncoder | None:
     """Return what encodes the traces that are asked for."""
     if not traces.any:
         return None
+    if traces.form == "csv" and hardware.memory_model == "scalesim":
+        from cyclesim.scalesim.text import ScaleSimText
+
+        return ScaleSimText(traces.sram, traces.dram)
     if traces.form == "csv":
         from cyclesim.csvtraces import CsvEncoder
 
@@ -296,7 +306,7 @@ def _finish_layer(
     traces: TraceOptions,
     place: Path | None,
     advance: Callable[[int], None],
-) -> tuple[LayerResult, Series]:
+) -> tuple[LayerResult, Series | None]:
     """Finish a layer and put its traces in place."""
     if place is None:
         return run.finish(advance)

@@ -123,6 +123,6 @@ class CsvLayerTrace:
         if self._files:
             return
         for side in self._sides:
-            for operand in OPERANDS if side == "DRAM" else demand.groups:
+            for operand in demand.plan.dram_streams if side == "DRAM" else demand.groups:
                 name = file_name(operand, side)
                 self._files[name] = open(self._folder / name, "wb")  # noqa: SIM115

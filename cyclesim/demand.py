@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.hardware import Hardware
-from cyclesim.lowering import Axis, Gemm, OperandMap, highest_address, lower, padding_masks
-from cyclesim.schedule import Schedule, schedule
+from cyclesim.lowering import Axis, Gemm, OperandMap, address_range, lower, padding_masks
+from cyclesim.scalesim_schedule import layer_schedule
+from cyclesim.schedule import Schedule
 from cyclesim.workload import Layer
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ class Demand:
 def demand(layer: Layer, hardware: Hardware) -> Demand:
     """Return the demand of a layer on a machine."""
     gemm = lower(layer, hardware)
-    plan = schedule(gemm.m, gemm.k, gemm.n, hardware)
-    dtype = np.dtype(np.int64 if highest_address(gemm) >= 2**31 else np.int32)
+    plan = layer_schedule(layer, hardware)
+    lowest, highest = address_range(gemm)
+    dtype = np.dtype(np.int32 if lowest >= -(2**31) and highest < 2**31 else np.int64)
     builder = _Builder(plan, dtype)
     a, b, o = gemm.ifmap, gemm.filter, gemm.ofmap
     groups: dict[str, PortGroup] = {}
@@ -115,7 +117,7 @@ def demand(layer: Layer, hardware: Hardware) -> Demand:
         groups["ifmap"] = builder.preloaded_columns(a, space=a.first, time=a.second)
         groups["filter"] = builder.row_ports(b, space=b.first, time=b.second)
         groups["ofmap"] = builder.streamed_outputs(o, space=o.first, time=o.second)
-    if plan.stationary and plan.row_folds > 1:
+    if plan.reads_psums:
         outputs = groups["ofmap"]
         groups["psum"] = PortGroup(outputs.stream._replace(skip_first_row_fold=1), outputs.folds)
     return Demand(gemm, plan, MappingProxyType(groups), dtype)

@@ -7,7 +7,8 @@ makes the "did you mean" tail of a message, so that every reader words it alike.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class BadInput(ValueError):
@@ -53,3 +54,17 @@ def suggestion(got: str, allowed: Iterable[str]) -> str:
     shown = got if len(got) <= 60 else got[:57] + "..."
     tail = f"; did you mean '{by_lower[close[0]]}'?" if close else ""
     return f"(got '{shown}'{tail})"
+
+
+def one_of(name: str, value: str, allowed: Sequence[Any]) -> Any:
+    """Return an argument of a Python function if it is an allowed one.
+
+    Raises
+    ------
+    BadInput
+        If it is another.
+    """
+    if value not in allowed:
+        rule = f"{name} must be one of {', '.join(allowed)}"
+        raise BadInput("cyclesim", None, f"{rule} {suggestion(str(value), allowed)}")
+    return value

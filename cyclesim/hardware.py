@@ -79,6 +79,10 @@ class Technology:
 class Hardware:
     """A machine, fully described: every default is filled in.
 
+    `scalesim_read_bandwidths` counts in memory model scalesim with InterfaceBandwidth USER only: words per cycle in
+    which ifmap and filter are read, ``IfmapSRAMBankBandwidth`` and ``FilterSRAMBankBandwidth`` of ``[layout]``; None
+    where they are not given. It takes no part in comparisons. Offsets may be negative in memory model scalesim.
+
     Raises
     ------
     ValueError
@@ -109,6 +113,7 @@ class Hardware:
     dram_ports: DramPorts = "shared"
     dram_latency_cycles: int = 1
     technology: Technology = field(default_factory=Technology)
+    scalesim_read_bandwidths: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.cols < 1:
@@ -123,9 +128,16 @@ class Hardware:
         return variant_name(self.dataflow, self.fold_overlap, self.os_drain)
 
     def expanded(self) -> dict[str, str | int | bool | None]:
-        """Return every setting under its name in the .cfg, defaults filled in, rationals as text."""
+        """Return every setting under its name in the .cfg, defaults filled in, rationals as text.
+
+        The bandwidths of ``[layout]`` are among them in memory model scalesim only, and only if they are given.
+        """
         bandwidth = self.dram_bandwidth_words_per_cycle
         technology = self.technology
+        read_bandwidths: dict[str, str | int | bool | None] = {}
+        if self.memory_model == "scalesim" and self.scalesim_read_bandwidths is not None:
+            names = ("IfmapSRAMBankBandwidth", "FilterSRAMBankBandwidth")
+            read_bandwidths.update(zip(names, self.scalesim_read_bandwidths, strict=True))
         return {
             "run_name": self.run_name,
             "ArrayHeight": self.rows,
@@ -158,4 +170,5 @@ class Hardware:
             "NumberFormat": technology.number_format,
             "DramType": technology.dram_type,
             "ComponentFile": technology.component_file,
+            **read_bandwidths,
         }

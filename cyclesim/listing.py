@@ -10,7 +10,7 @@ from cyclesim.lowering import gemm_sizes
 from cyclesim.readers.hwconfig import read_hardware
 from cyclesim.readers.topology import read_topology
 from cyclesim.results import LayerResult, RunResult, Totals
-from cyclesim.schedule import schedule
+from cyclesim.scalesim_schedule import layer_schedule
 from cyclesim.tracesize import trace_bytes
 from cyclesim.workload import Network
 
@@ -59,7 +59,7 @@ def dry_run_table(network: Network, hardware: Hardware, trace_format: str) -> st
     total_cycles = total_bytes = 0
     for layer in network.layers:
         groups, m, k, n = gemm_sizes(layer)
-        plan = schedule(m, k, n, hardware)
+        plan = layer_schedule(layer, hardware)
         cycles = groups * plan.cycles
         size = trace_bytes(layer, hardware, trace_format)
         total_cycles += cycles
@@ -75,7 +75,7 @@ def dry_run_table(network: Network, hardware: Hardware, trace_format: str) -> st
 
 def result_table(run: RunResult) -> str:
     """Return the closing table of a run: cycles, utilization, words and what limits each layer."""
-    rows = [(*_figures(layer.name, layer), layer.bound) for layer in run.layers]
+    rows = [(*_figures(layer.name, layer), layer.bound or "-") for layer in run.layers]
     rows.append((*_figures("total", run.totals), ""))
     header = ("layer", "cycles", "stalls", "utilization", "SRAM words", "DRAM words", "least bandwidth", "bound")
     return table(header, rows)

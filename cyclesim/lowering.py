@@ -206,9 +206,10 @@ def _outside(space: IntArray, time: IntArray, size: int) -> tuple[IntArray, NDAr
     return pattern_index.ravel()[space_index.ravel()], patterns[:, time_index.ravel()]
 
 
-def highest_address(gemm: Gemm) -> int:
-    """Return the largest address that the layer uses; addresses start at 0 or above."""
-    return max(op.base + op.words - 1 for op in (gemm.ifmap, gemm.filter, gemm.ofmap))
+def address_range(gemm: Gemm) -> tuple[int, int]:
+    """Return the smallest and the largest address of the layer's tensors."""
+    operands = (gemm.ifmap, gemm.filter, gemm.ofmap)
+    return min(op.base for op in operands), max(op.base + op.words - 1 for op in operands)
 
 
 def overlapping_tensors(layer: Layer, hardware: Hardware) -> list[tuple[str, str]]:

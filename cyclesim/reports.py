@@ -190,7 +190,7 @@ def summary_text(run: RunResult, input_hash: str, wall_seconds: float) -> str:
         "network": run.network,
         "memory": run.hardware.memory_model,
         "layers": [layer.to_dict() for layer in run.layers],
-        "totals": run.totals.to_dict(),
+        "totals": run.totals.to_dict() if run.layers else None,
         "hardware": run.hardware.expanded(),
         "versions": {
             "cyclesim": __version__,

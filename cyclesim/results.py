@@ -65,7 +65,7 @@ class LayerResult:
     channel_words: int | None
     machine_balance: float | None
     least_bandwidth: int | None
-    bound: str
+    bound: str | None
 
     @property
     def total_cycles(self) -> int:

@@ -26,6 +26,8 @@ from cyclesim.files import Lock, remove, replacing, write_text
 from cyclesim.hardware import Hardware
 from cyclesim.reports import REPORTS, report_text, summary_text
 from cyclesim.results import LayerResult, RunResult
+from cyclesim.scalesim.layer import ScaleSimResult
+from cyclesim.scalesim.reports import SCALESIM_REPORTS, scalesim_report_text
 from cyclesim.timeline import Series
 from cyclesim.workload import Network
 
@@ -54,9 +56,13 @@ class RunFolder:
     folder : Path
     key : str
         The run's `input_hash`.
+    memory_model : str
+        Whose reports are written.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, memory_model: str = "native") -> None:
+        self._scalesim = memory_model == "scalesim"
+        self._reports = tuple(SCALESIM_REPORTS if self._scalesim else REPORTS)
         self.folder = folder
         self._partial = folder / PARTIAL
         self._key = key
@@ -70,7 +76,7 @@ class RunFolder:
 
     def is_complete(self) -> bool:
         """Whether this very run was finished before, and has all its reports."""
-        return self._was_published() and all((self.folder / name).is_file() for name in REPORTS)
+        return self._was_published() and all((self.folder / name).is_file() for name in self._reports)
 
     def _was_published(self) -> bool:
         try:
@@ -113,7 +119,7 @@ class RunFolder:
         BadInput
             If a folder has the name of one of them.
         """
-        for name in (SUMMARY, TRACES, *REPORTS):
+        for name in (SUMMARY, TRACES, *self._reports):
             if (self.folder / name).is_dir():
                 raise BadInput("cyclesim", None, f"-p: {self.folder / name} is a folder, and the run writes that file")
 
@@ -149,7 +155,8 @@ class RunFolder:
                 return None
             if series:
                 self._series(index)
-            return LayerResult.from_dict(json.loads(self._result_file(index).read_text(encoding="utf-8")))
+            kind = ScaleSimResult if self._scalesim else LayerResult
+            return kind.from_dict(json.loads(self._result_file(index).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
@@ -164,8 +171,11 @@ class RunFolder:
         """Join the layers, give every file its name, SUMMARY.json last, and remove what is left of the run."""
         (self.folder / SUMMARY).unlink(missing_ok=True)
         self._publish_traces(run)
-        for name, columns in REPORTS.items():
-            write_text(self.folder / name, report_text(columns, run))
+        for name in self._reports:
+            text = scalesim_report_text(name, run) if self._scalesim else report_text(REPORTS[name], run)
+            write_text(self.folder / name, text)
+        for name in REPORTS.keys() - set(self._reports):  # of an earlier run under this name
+            (self.folder / name).unlink(missing_ok=True)
         write_text(self.folder / SUMMARY, summary_text(run, self._key, wall_seconds))
         shutil.rmtree(self._partial)
 

@@ -50,6 +50,26 @@ class Schedule:
         return self.dataflow != "os"
 
     @property
+    def reads_psums(self) -> bool:
+        """Whether partial sums come back to the array."""
+        return self.stationary and self.row_folds > 1
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """Names of the cycles that are kept beside the requests of an array cycle: the wall cycle."""
+        return ("cycle",)
+
+    @property
+    def dram_streams(self) -> tuple[str, ...]:
+        """Streams that have a DRAM trace, be it empty."""
+        return ("ifmap", "filter", "ofmap", "psum")
+
+    @property
+    def label(self) -> str:
+        """What trace files call the variant."""
+        return f"{self.variant}{'+trim' if self.trimmed else ''}"
+
+    @property
     def on_bus(self) -> bool:
         """Whether results leave over a bus per column."""
         return self.variant.startswith("osbus")

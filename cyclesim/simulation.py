@@ -13,22 +13,25 @@ import queue
 import reprlib
 import threading
 import warnings
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.demand import Demand, demand
-from cyclesim.errors import BadInput, CyclesimWarning
+from cyclesim.errors import BadInput, CyclesimWarning, one_of
 from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
 from cyclesim.lowering import gemm_sizes, overlapping_tensors
 from cyclesim.memory import LayerMemory, Verdict
 from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, LayerResult, RunResult
-from cyclesim.schedule import schedule
+from cyclesim.scalesim.layer import ScaleSimLayer
+from cyclesim.scalesim.limits import scalesim_machine, scalesim_network
+from cyclesim.scalesim_schedule import layer_schedule
+from cyclesim.stretches import ChunkEncoder, ChunkStore, DramPart, Issued, SramEncoding, Stretch
 from cyclesim.timeline import LayerTiming, Series, Timeline
 from cyclesim.traffic import STREAMS, at_once
 from cyclesim.workload import Layer, Network
@@ -39,10 +42,9 @@ LOGGED_CYCLES = 1 << 12
 """Array cycles after which issued DRAM words are handed on, as there may be hundreds in each."""
 STRETCHES_AHEAD = 4
 """Stretches that may wait to be stored before the layer's timeline waits for them."""
-REMEMBERED_CHUNKS = 256
-"""Encoded chunks of a layer that are kept in case their words come again."""
 
 Progress = Callable[[int, int], None]
+Outcome = tuple[LayerResult, Series | None]
 Ints = NDArray[np.int64]
 
 
@@ -65,61 +67,6 @@ class Tally:
         )
 
 
-class ChunkEncoder(Protocol):
-    """Turns a layer's chunks into something to keep; called in several threads at once."""
-
-    sram: bool
-    """Whether scratchpad requests are encoded."""
-    dram_words: int
-    """DRAM words that are encoded at a time, 0 for none."""
-    repeats: bool
-    """Whether equal addresses have equal encodings in whatever cycles, so that one may serve for all."""
-
-    def chunk_cycles(self, demand: Demand) -> int:
-        """Return how many array cycles a chunk has; the layer's last one may have fewer."""
-
-    def encode(self, plan: Demand, operand: str, first_cycle: int, walls: Ints, chunk_cycles: int) -> Sequence[bytes]:
-        """Generate one port group's chunk and return it in the form in which it is kept."""
-
-    def encode_cycles(self, walls: Ints, chunk_cycles: int) -> Sequence[bytes]:
-        """Return the wall cycles of a chunk in the form in which they are kept."""
-
-    def encode_dram(self, walls: Ints, addresses: NDArray[np.integer]) -> Sequence[bytes]:
-        """Return issued words in the form in which they are kept."""
-
-
-class ChunkStore(Protocol):
-    """Keeps a layer's encoded chunks. Called in the order of cycles, in the calling thread."""
-
-    def store(self, demand: Demand, first_cycle: int, payloads: Mapping[str, Sequence[bytes]]) -> None:
-        """Keep an encoded chunk of scratchpad requests and their wall cycles."""
-
-    def store_dram(
-        self, demand: Demand, stream: str, first_word: int, words: int, payload: Sequence[bytes]
-    ) -> None:
-        """Keep encoded words of a DRAM stream."""
-
-
-@dataclass(frozen=True)
-class _DramPart:
-    """Words of one DRAM stream on their way to the store."""
-
-    stream: str
-    first_word: int
-    words: int
-    payload: Future[Sequence[bytes]]
-
-
-@dataclass(frozen=True)
-class _Stretch:
-    """A stretch that the timeline has passed: its scratchpad requests and DRAM words, being encoded."""
-
-    first_cycle: int
-    cycles: int
-    sram: Mapping[str, Future[Sequence[bytes]]]
-    dram: Sequence[_DramPart]
-
-
 class _Cancelled(Exception):
     """The run was interrupted while this was waiting."""
 
@@ -127,15 +74,15 @@ class _Cancelled(Exception):
 class LayerRun:
     """A layer on its way. `finish` takes what it produces; it waits when too much is waiting to be taken."""
 
-    def __init__(self, plan: Demand, passed: queue.Queue[_Stretch | None], outcome: Future[tuple[LayerResult, Series]]):
+    def __init__(self, plan: Demand, passed: queue.Queue[Stretch | None], outcome: Future[Outcome]):
         self._plan = plan
         self._passed = passed
         self._outcome = outcome
 
     def finish(
         self, advance: Callable[[int], None], store: ChunkStore | None = None
-    ) -> tuple[LayerResult, Series]:
-        """Take all stretches in order, store them, and return the layer's result and its series.
+    ) -> Outcome:
+        """Take all stretches in order, store them, and return the layer's result and its series, if it has one.
 
         `advance` is told the array cycles done since it was last called.
         """
@@ -179,7 +126,7 @@ class LayerRunner:
     def start(self, layer: Layer, hardware: Hardware, encoder: ChunkEncoder | None = None) -> LayerRun:
         """Begin to run a layer. Starting others before this one is finished keeps all threads busy."""
         plan = demand(layer, hardware)
-        passed: queue.Queue[_Stretch | None] = queue.Queue(STRETCHES_AHEAD)
+        passed: queue.Queue[Stretch | None] = queue.Queue(STRETCHES_AHEAD)
         outcome = self._layers.submit(self._drive, plan, hardware, encoder, passed)
         return LayerRun(plan, passed, outcome)
 
@@ -195,13 +142,16 @@ class LayerRunner:
         yield from waiting
 
     def _drive(
-        self, plan: Demand, hardware: Hardware, encoder: ChunkEncoder | None, passed: queue.Queue[_Stretch | None]
-    ) -> tuple[LayerResult, Series]:
+        self, plan: Demand, hardware: Hardware, encoder: ChunkEncoder | None, passed: queue.Queue[Stretch | None]
+    ) -> Outcome:
         """Move a layer on to its end, in a thread of its own."""
+        def put(stretch: Stretch) -> None:
+            self._put(passed, stretch)
+
         try:
-            return _Drive(plan, hardware, encoder, self._window, self._submit, self._check).run(
-                lambda stretch: self._put(passed, stretch)
-            )
+            if hardware.memory_model == "scalesim":
+                return ScaleSimLayer(plan, hardware, encoder, self._submit, self._check).run(put), None
+            return _Drive(plan, hardware, encoder, self._window, self._submit, self._check).run(put)
         finally:
             if not self._stop.is_set():
                 self._put(passed, None)
@@ -224,7 +174,7 @@ class LayerRunner:
         if self._stop.is_set():
             raise _Cancelled
 
-    def _put(self, passed: queue.Queue[_Stretch | None], stretch: _Stretch | None) -> None:
+    def _put(self, passed: queue.Queue[Stretch | None], stretch: Stretch | None) -> None:
         while True:
             self._check()
             try:
@@ -255,10 +205,10 @@ class _Drive:
         self._log = encoder is not None and encoder.dram_words > 0
         self._memory = LayerMemory(plan, hardware, submit, check, keep_addresses=self._log)
         self._series = Series(window)
-        self._known: OrderedDict[bytes, Future[Sequence[bytes]]] = OrderedDict()
-        self._issued = {stream: _Issued() for stream in STREAMS}
+        self._sram = SramEncoding(plan, encoder, submit)
+        self._issued = {stream: Issued() for stream in STREAMS}
 
-    def run(self, put: Callable[[_Stretch], None]) -> tuple[LayerResult, Series]:
+    def run(self, put: Callable[[Stretch], None]) -> tuple[LayerResult, Series]:
         """Run the layer and hand its stretches on."""
         plan, encoder, series = self._plan, self._encoder, self._series
         timeline = self._memory.timeline(series, self._log)
@@ -273,16 +223,17 @@ class _Drive:
             for operand in plan.groups:
                 tallies[operand] = tallies[operand].then(self._count(operand, first, walls))
             dram = self._take_issued(timeline, first + len(walls) == plan.cycles) if self._log else []
-            put(_Stretch(first, len(walls), self._encoded(first, walls, length), dram))
+            requests = self._sram.encode(first, dict.fromkeys(plan.groups, walls), {"cycle": walls}, length)
+            put(Stretch(first, len(walls), requests, dram))
         timing = timeline.timing()
         verdict = self._memory.verdict(timing)
         return _result(plan, tallies, self._memory, timing, verdict), series.cut(timing.total_cycles)
 
-    def _advance_and_log(self, timeline: Timeline, first: int, walls: Ints, put: Callable[[_Stretch], None]) -> None:
+    def _advance_and_log(self, timeline: Timeline, first: int, walls: Ints, put: Callable[[Stretch], None]) -> None:
         """Move on almost to the end of a stretch, and hand on DRAM words as they come."""
         for cycles in range(LOGGED_CYCLES, len(walls), LOGGED_CYCLES):
             timeline.advance(first + cycles, walls[:cycles])
-            put(_Stretch(first + cycles, 0, {}, self._take_issued(timeline, ends=False)))
+            put(Stretch(first + cycles, 0, {}, self._take_issued(timeline, ends=False)))
 
     def _count(self, operand: str, first: int, walls: Ints) -> Tally:
         """Count a port group's requests, and add them to the series."""
@@ -297,30 +248,7 @@ class _Drive:
         add_requests(requests, walls, self._series.window, self._series.column(f"sram_{operand}"))
         return Tally(words, peak, int(walls[first_row]), int(walls[last_row]))
 
-    def _encoded(self, first: int, walls: Ints, length: int) -> dict[str, Future[Sequence[bytes]]]:
-        """Have a stretch's requests encoded; equal ones are encoded once."""
-        encoder = self._encoder
-        if encoder is None or not encoder.sram:
-            return {}
-        found = {operand: self._encode(encoder, operand, first, walls, length) for operand in self._plan.groups}
-        return {**found, "cycle": self._submit(encoder.encode_cycles, walls, length)}
-
-    def _encode(
-        self, encoder: ChunkEncoder, operand: str, first: int, walls: Ints, length: int
-    ) -> Future[Sequence[bytes]]:
-        known = self._known
-        key = self._plan.content_key(operand, first, len(walls)) if encoder.repeats else None
-        if key is not None and key in known:
-            known.move_to_end(key)
-            return known[key]
-        future = self._submit(encoder.encode, self._plan, operand, first, walls, length)
-        if key is not None:
-            known[key] = future
-            if len(known) > REMEMBERED_CHUNKS:
-                known.popitem(last=False)
-        return future
-
-    def _take_issued(self, timeline: Timeline, ends: bool) -> list[_DramPart]:
+    def _take_issued(self, timeline: Timeline, ends: bool) -> list[DramPart]:
         """Have issued words encoded, as many at a time as the encoder wants."""
         encoder = self._encoder
         assert encoder is not None, "words are logged for an encoder"
@@ -330,41 +258,8 @@ class _Drive:
             issued.add(walls[stream], addresses[stream])
             for first, cycles, words in issued.take(encoder.dram_words, ends):
                 payload = self._submit(encoder.encode_dram, cycles, words)
-                parts.append(_DramPart(stream, first, len(words), payload))
+                parts.append(DramPart(stream, first, len(words), payload))
         return parts
-
-
-class _Issued:
-    """Wall cycles and addresses of one stream's words. Addresses are known earlier, up to the lookahead."""
-
-    def __init__(self) -> None:
-        self._walls: list[Ints] = []
-        self._addresses: deque[NDArray[np.integer]] = deque()
-        self._taken = 0
-
-    def add(self, walls: Ints, addresses: Sequence[NDArray[np.integer]]) -> None:
-        self._walls.append(walls)
-        self._addresses += addresses
-
-    def take(self, words: int, ends: bool) -> Iterator[tuple[int, Ints, NDArray[np.integer]]]:
-        """Yield (first word, wall cycles, addresses) of `words` words each, at the end of what there is."""
-        walls = np.concatenate(self._walls)
-        while len(walls) >= words or (ends and len(walls)):
-            count = min(words, len(walls))
-            yield self._taken, walls[:count].copy(), self._next_addresses(count)
-            walls = walls[count:]
-            self._taken += count
-        self._walls = [walls.copy()]
-
-    def _next_addresses(self, count: int) -> NDArray[np.integer]:
-        parts = []
-        while count:
-            first = self._addresses.popleft()
-            parts.append(first[:count])
-            if len(first) > count:
-                self._addresses.appendleft(first[count:])
-            count -= len(parts[-1])
-        return np.concatenate(parts)
 
 
 def _result(
@@ -413,16 +308,8 @@ def _result(
 
 
 def layer_cycles(layer: Layer, hardware: Hardware) -> int:
-    """Return the array cycles of a layer in closed form."""
-    groups, m, k, n = gemm_sizes(layer)
-    return groups * schedule(m, k, n, hardware).cycles
-
-
-def unsupported(hardware: Hardware) -> tuple[str, str] | None:
-    """Return the key and the message of what this version does not simulate, or None."""
-    if hardware.memory_model == "scalesim":
-        return "MemoryModel", "MemoryModel scalesim is not available in this version: use native"
-    return None
+    """Return the array cycles of a layer in closed form; in memory model scalesim, its demand rows."""
+    return gemm_sizes(layer)[0] * layer_schedule(layer, hardware).cycles
 
 
 def overlap_warning(layers: Sequence[Layer], hardware: Hardware) -> str | None:
@@ -438,7 +325,9 @@ def overlap_warning(layers: Sequence[Layer], hardware: Hardware) -> str | None:
     )
 
 
-def compile_kernels(traces: str | None = None, announce: Callable[[str], None] | None = None) -> None:
+def compile_kernels(
+    traces: str | None = None, memory_model: str = "native", announce: Callable[[str], None] | None = None
+) -> None:
     """Load or compile the kernels, before threads need them; say so if that takes longer than a second.
 
     `traces` is the form of the traces that are written, if any: ``hdf5`` or ``csv``.
@@ -451,7 +340,7 @@ def compile_kernels(traces: str | None = None, announce: Callable[[str], None] |
     try:
         from cyclesim.kernels.warm_up import warm_up
 
-        warm_up(traces)
+        warm_up(traces, memory_model)
     finally:
         if timer is not None:
             timer.cancel()
@@ -489,21 +378,21 @@ def simulate(
     Raises
     ------
     BadInput
-        If an argument is not one of those allowed, the network is empty, or this version does not simulate the machine.
+        If an argument is not one of those allowed, the network is empty, or memory model scalesim cannot run it.
     """
     _check_arguments(network, hardware, jobs)
     if memory is not None:
-        hardware = replace(hardware, memory_model=_one_of("memory", memory, MEMORY_MODELS))
+        hardware = replace(hardware, memory_model=one_of("memory", memory, MEMORY_MODELS))
     if dataflow is not None:
         try:
-            hardware = replace(hardware, dataflow=_one_of("dataflow", dataflow.lower(), DATAFLOWS))
+            hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
         except ValueError as error:
             raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
-    refused = unsupported(hardware)
-    if refused is not None:
-        raise BadInput("cyclesim", None, refused[1])
+    if hardware.memory_model == "scalesim":
+        hardware = scalesim_machine(hardware)
+        network = scalesim_network(network, hardware)
     problem = overlap_warning(network.layers, hardware)
     if problem:
         warnings.warn(problem, CyclesimWarning, stacklevel=2)
@@ -517,7 +406,7 @@ def simulate(
         if progress is not None:
             progress(done, total)
 
-    compile_kernels(None if traces is None else "hdf5")
+    compile_kernels(None if traces is None else "hdf5", hardware.memory_model)
     with LayerRunner(jobs or available_cores()) as runner:
         if traces is None:
             runs = runner.in_order(network.layers, lambda layer: runner.start(layer, hardware))
@@ -533,7 +422,8 @@ def simulate(
                 ):
                     with file.layer(layer) as store:
                         result, series = run.finish(advance, store)
-                        store.store_series(series, result.total_cycles)
+                        if series is not None:
+                            store.store_series(series, result.total_cycles)
                     layers.append(result)
     return RunResult(network.name, hardware, "simulate", tuple(layers))
 
@@ -552,11 +442,3 @@ def _check_arguments(network: object, hardware: object, jobs: object) -> None:
 def available_cores() -> int:
     """Return the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _one_of(name: str, value: str, allowed: Sequence[Any]) -> Any:
-    from cyclesim.errors import suggestion
-
-    if value not in allowed:
-        raise BadInput("cyclesim", None, f"{name} must be one of {', '.join(allowed)} {suggestion(value, allowed)}")
-    return value

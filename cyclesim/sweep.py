@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
+from cyclesim.inputs import read_machine, swept_key
 from cyclesim.listing import table
-from cyclesim.readers.hwconfig import key_name, read_hardware
 from cyclesim.readers.text import printable
 from cyclesim.reports import cell
 from cyclesim.results import LayerResult, flatten
@@ -29,7 +29,7 @@ class Point:
     warnings: Sequence[str]
 
 
-def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str]) -> dict[str, list[str]]:
+def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str], memory_model: str) -> dict[str, list[str]]:
     """Return the swept keys with their values.
 
     Parameters
@@ -38,6 +38,8 @@ def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str]) -> dict[str, lis
         ``KEY=V1,V2`` each.
     given : mapping
         Keys that other options set.
+    memory_model : str
+        By whose rules the machine is read.
 
     Raises
     ------
@@ -50,7 +52,10 @@ def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str]) -> dict[str, lis
         listed = [value.strip() for value in values.split(",")]
         if not equals or not all(listed):
             raise BadInput("cyclesim", None, f"--sweep: must be KEY=VALUE,VALUE,... (got '{printable(text)}')")
-        name = key_name(key)
+        name = swept_key(key, memory_model)
+        if name == "MemoryModel":
+            rule = "files are read by other rules in each memory model; take --memory, and a run for each"
+            raise BadInput("cyclesim", None, f"--sweep MemoryModel: {rule}")
         if name in axes or name in given:
             raise BadInput("cyclesim", None, f"--sweep: {name} is given twice")
         axes[name] = listed
@@ -69,7 +74,7 @@ def sweep_points(axes: Mapping[str, Sequence[str]], config: Path, given: Mapping
     """
     for combination in itertools.product(*axes.values()):
         values = dict(zip(axes, combination, strict=True))
-        hardware, warnings = read_hardware(config, {**given, **values})
+        hardware, warnings = read_machine(config, {**given, **values})
         yield Point(values, hardware, warnings)
 
 

@@ -198,8 +198,7 @@ class LayerTrace:
         self._address_type = demand.dtype
         gemm, plan = demand.gemm, demand.plan
         _describe(
-            group, gemm.layer.name, (gemm.m, gemm.k, gemm.n, gemm.groups), plan.dataflow, plan.variant, plan.trimmed,
-            demand.cycles,
+            group, gemm.layer.name, (gemm.m, gemm.k, gemm.n, gemm.groups), plan.dataflow, plan.label, demand.cycles
         )  # fmt: skip
         cycle_type = np.dtype(np.int64)
         if self._sram:
@@ -210,7 +209,8 @@ class LayerTrace:
                     shape = (demand.cycles, demand.groups[operand].ports)
                     dataset = create_chunked(sram, operand, shape, (rows, 1), demand.dtype, -1)
                     self._datasets[f"sram/{operand}"] = dataset
-            self._datasets["sram/cycle"] = create_chunked(sram, "cycle", (demand.cycles,), (rows,), cycle_type, 0)
+            for name in plan.clocks:
+                self._datasets[f"sram/{name}"] = create_chunked(sram, name, (demand.cycles,), (rows,), cycle_type, 0)
         return group
 
 
@@ -240,18 +240,17 @@ def create_layer(file: h5py.File, layer: LayerResult, hardware: Hardware) -> Non
     """Make the group of a layer without traces."""
     _describe(
         file.create_group(layer_path(layer.index)), layer.name, (layer.m, layer.k, layer.n, layer.groups),
-        hardware.dataflow, hardware.variant, hardware.trim_folds, layer.compute_cycles,
+        hardware.dataflow, f"{hardware.variant}{'+trim' if hardware.trim_folds else ''}", layer.compute_cycles,
     )  # fmt: skip
 
 
 def _describe(
-    group: h5py.Group, name: str, sizes: tuple[int, int, int, int], dataflow: str, variant: str, trimmed: bool,
-    cycles: int,
-) -> None:  # fmt: skip
+    group: h5py.Group, name: str, sizes: tuple[int, int, int, int], dataflow: str, variant: str, cycles: int
+) -> None:
     m, k, n, groups = sizes
     write_attributes(
-        group, name=name, m=m, k=k, n=n, groups=groups, dataflow=dataflow,
-        variant=f"{variant}{'+trim' if trimmed else ''}", layout=ADDRESS_LAYOUT, array_cycles=cycles,
+        group, name=name, m=m, k=k, n=n, groups=groups, dataflow=dataflow, variant=variant,
+        layout=ADDRESS_LAYOUT, array_cycles=cycles,
     )  # fmt: skip
 
 

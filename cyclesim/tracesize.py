@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cyclesim.hardware import Hardware
 from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass, tensor_words
-from cyclesim.schedule import schedule, sram_words
+from cyclesim.scalesim_schedule import layer_schedule
+from cyclesim.schedule import sram_words
 from cyclesim.workload import Layer
 
 HDF5_RATIO = 20
@@ -22,17 +23,16 @@ def trace_bytes(layer: Layer, hardware: Hardware, form: str) -> int:
     hardware : Hardware
     form : {"hdf5", "csv"}
     """
-    groups, m, k, n = gemm_sizes(layer)
-    plan = schedule(m, k, n, hardware)
+    groups = gemm_sizes(layer)[0]
+    plan = layer_schedule(layer, hardware)
     cycles = groups * plan.cycles
-    reads_psums = plan.stationary and plan.row_folds > 1
-    ports = plan.rows + plan.cols * (3 if reads_psums else 2)
+    ports = plan.rows + plan.cols * (3 if plan.reads_psums else 2)
     words = sram_words(plan, groups, ifmap_requests_per_pass(layer))
     requests = words.ifmap + words.filter + words.psum + words.ofmap
     bases = (hardware.ifmap_offset_words, hardware.filter_offset_words, hardware.ofmap_offset_words)
     highest = max(base + size for base, size in zip(bases, tensor_words(layer), strict=True))
     if form == "csv":
-        files = 4 if reads_psums else 3
+        files = 4 if plan.reads_psums else 3
         idle_cells = cycles * ports - requests
         address, cycle = len(str(highest)) + 1, len(str(cycles)) + 2  # a digit more, as stalls add cycles
         return requests * address + idle_cells * len("-1,") + files * cycles * cycle + requests * (address + cycle)

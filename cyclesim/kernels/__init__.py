@@ -28,3 +28,6 @@ def _choose_cache_folder() -> None:
 
 
 _choose_cache_folder()
+
+IDLE = -1
+"""What a port that carries no request shows."""

@@ -19,8 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-IDLE = -1
-"""What a port that carries no request shows."""
+from cyclesim.kernels import IDLE
 
 
 class FoldTable(NamedTuple):

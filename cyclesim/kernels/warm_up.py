@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 
-def warm_up(traces: str | None = None) -> None:
+def warm_up(traces: str | None = None, memory_model: str = "native") -> None:
     """Run each kernel once on a single word.
 
     Parameters
     ----------
     traces : {"hdf5", "csv"}, optional
         Whether, and how, the run writes traces. 64-bit addresses are rare: their kernels are compiled when they come.
+    memory_model : {"native", "scalesim"}
+        Whose buffers are simulated.
     """
     from cyclesim.kernels import demand
 
@@ -25,7 +27,11 @@ def warm_up(traces: str | None = None) -> None:
     out = np.zeros((1, 1), np.int32)
     demand.requests_per_cycle(stream, table, 1, 0, requests)
     demand.tally(requests, totals)
-    _warm_up_memory(stream, table)
+    if memory_model == "scalesim":
+        demand.fill(stream, table, 1, 0, out, requests)
+        _warm_up_scalesim(stream, table, out)
+    else:
+        _warm_up_memory(stream, table)
     if traces is None:
         return
     if traces == "csv":
@@ -33,6 +39,8 @@ def warm_up(traces: str | None = None) -> None:
 
         demand.fill(stream, table, 1, 0, out, requests)
         text.format_rows(np.zeros(1, np.int64), out, np.zeros(64, np.uint8))
+        if memory_model == "scalesim":
+            text.format_float_rows(np.zeros(1, np.int64), axis, 1, 1, np.zeros(64, np.uint8))
         return
     from cyclesim.kernels import encode, lzf
 
@@ -63,3 +71,26 @@ def _warm_up_memory(stream: Any, table: Any) -> None:
     )  # fmt: skip
     timeline.comes_late(events, events, np.zeros(5, np.int64), np.ones(3, np.int64), 1, numbers[0], numbers[1])
     series.add_requests(requests, numbers[0], 1, np.zeros((1, 2), np.int64)[:, 0])
+
+
+def _warm_up_scalesim(stream: Any, table: Any, chunk: Any) -> None:
+    """Run the kernels of SCALE-Sim's buffers on one word."""
+    from cyclesim.kernels import scalesim
+
+    moves, held, words = np.zeros(1, np.int32), np.ones(1, np.int32), np.zeros(1, np.int32)
+    numbers, state = [np.zeros(1, np.int64) for _ in range(4)], np.zeros(scalesim.ROW_FIELDS, np.int64)
+    cursor, pairs = np.zeros(scalesim.CURSOR_FIELDS, np.int64), np.zeros((4, 2), np.int64)
+    scalesim.first_row(chunk, -1)
+    scalesim.last_row(chunk)
+    scalesim.pack_words(chunk, words)
+    scalesim.pass_misses(chunk, 0, held, np.zeros(scalesim.MISS_FIELDS, np.int64), 1, numbers[0], words)
+    scalesim.order_sets(words, 1, np.zeros(16, np.int64), np.zeros(16, np.int64))
+    scalesim.lines_words(0, 1, 1, 1, 1)
+    scalesim.open_window(held, 0, 1, cursor, words, words.copy(), moves, stream, table, 1)
+    scalesim.pass_window(
+        chunk, 0, held, np.zeros(scalesim.WINDOW_FIELDS, np.int64), np.ones(4, np.int64), cursor, cursor.copy(), words,
+        words.copy(), words.copy(), moves, stream, table, 1, np.zeros(1, np.int32),
+    )  # fmt: skip
+    scalesim.pass_rows(state, moves, moves, moves, 1, 1, 1, 1, 1, pairs, pairs.copy(), *numbers)
+    scalesim.flush(state, 0, 1, 1, pairs, pairs.copy())
+    scalesim.lay_lines(words, 0, pairs, 1, words.copy())

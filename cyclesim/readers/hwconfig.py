@@ -15,13 +15,20 @@ from typing import Any
 
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware, Scratchpad, Technology, variant_problem
-from cyclesim.readers.hwkeys import KEYS, SCALESIM_KEYS, SCALESIM_SECTIONS, SECTIONS, STRICT_SECTIONS
+from cyclesim.readers.hwkeys import (
+    KEYS,
+    MAX_LINE_WORDS,
+    SCALESIM_KEYS,
+    SCALESIM_SECTIONS,
+    SECTIONS,
+    STRICT_SECTIONS,
+    option_name,
+)
 from cyclesim.readers.hwkeys import run_name as parse_run_name
 from cyclesim.readers.ini import Entry, Ini, parse_ini
-from cyclesim.readers.text import Text, got, printable, read_text
+from cyclesim.readers.text import Text, got, printable, read_text, whole_number
 
 _OPERANDS = ("Ifmap", "Filter", "Ofmap")
-_OPTIONS = {"Dataflow": "--dataflow", "MemoryModel": "--memory"}
 _IMPLY_USER = ("DramBandwidth", "DramPorts", "DramLatency")
 _TYPO_CUTOFF = 0.75
 _LISTED = 40
@@ -159,7 +166,7 @@ def _options(overrides: Mapping[str, str]) -> dict[str, _Setting]:
     options: dict[str, _Setting] = {}
     for key, text in overrides.items():
         name = key_name(key)
-        options[name] = _Setting(text.strip(), "cyclesim", None, _OPTIONS.get(name, f"--sweep {name}"))
+        options[name] = _Setting(text.strip(), "cyclesim", None, option_name(name))
     return options
 
 
@@ -309,7 +316,24 @@ def _build(ini: Ini, stem: str, given: Mapping[str, _Setting], values: Mapping[s
         interface_bandwidth=interface,
         dram_bandwidth_words_per_cycle=bandwidth,
         technology=Technology(**_given(values, _TECHNOLOGY)),
+        scalesim_read_bandwidths=_read_bandwidths(ini),
     )
+
+
+def _read_bandwidths(ini: Ini) -> tuple[int, int] | None:
+    """Return the bandwidths of [layout] if memory model scalesim could use both: they have no effect natively."""
+    layout = {entry.key.lower(): entry.value for entry in ini.entries if entry.section == "layout"}
+    found = []
+    for operand in ("ifmap", "filter"):
+        try:
+            bandwidth = whole_number(layout.get(f"{operand}srambankbandwidth", ""), 1, MAX_LINE_WORDS)
+            banks = whole_number(layout.get(f"{operand}srambanknum", "1"), 1, MAX_LINE_WORDS)
+        except ValueError:
+            return None
+        if bandwidth % banks:
+            return None
+        found.append(bandwidth)
+    return found[0], found[1]
 
 
 _PLAIN = {

@@ -20,6 +20,9 @@ MAX_SRAM_WORDS = 2**53
 MAX_OFFSET_WORDS = 2**62
 MAX_BITS = 1024
 MAX_LATENCY_CYCLES = 1_000_000_000
+MAX_LINE_WORDS = 1 << 20
+"""Largest bandwidth in memory model scalesim, where a DRAM line has as many words."""
+
 MAX_RUN_NAME_BYTES = 240
 """A file name has 255 bytes in most file systems; ``-estimate`` and temporary suffixes need room."""
 
@@ -119,6 +122,14 @@ def _keys() -> tuple[Key, ...]:
 
 KEYS: dict[str, Key] = {key.name.lower(): key for key in _keys()}
 """Every key with an effect, by its name in lower case."""
+
+_OPTIONS = {"Dataflow": "--dataflow", "MemoryModel": "--memory"}
+
+
+def option_name(key: str) -> str:
+    """Return the option of the command line that sets a key, for errors."""
+    return _OPTIONS.get(key, f"--sweep {key}")
+
 
 STRICT_SECTIONS = ("cyclesim", "technology")
 """Sections that are ours alone: an unknown key in them is an error."""

@@ -51,7 +51,7 @@ def parse_ini(text: Text) -> Ini:
     entries: dict[tuple[str, str], Entry] = {}
     section: str | None = None
     for number, raw in enumerate(text.lines, 1):
-        line = _COMMENT.sub("", raw).strip()
+        line = without_comment(raw)
         if not line:
             continue
         if line.startswith("["):
@@ -75,6 +75,11 @@ def parse_ini(text: Text) -> Ini:
             place = f"[{_short(section)}] (first in line {first.line})"
             raise text.error(number, f"{_short(key)} is repeated in {place}")
     return Ini(text, sections, tuple(entries.values()))
+
+
+def without_comment(line: str) -> str:
+    """Return a line without the comment that it may end in or be, and without white space around."""
+    return _COMMENT.sub("", line).strip()
 
 
 def _short(name: str) -> str:

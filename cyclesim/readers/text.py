@@ -7,6 +7,7 @@ message stays one line.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import unicodedata
@@ -62,8 +63,8 @@ def got(text: str, allowed: Collection[str] = ()) -> str:
     return suggestion(printable(text[:_SHOWN_LIMIT]), allowed)
 
 
-def read_text(path: Path) -> Text:
-    """Read a file as lines.
+def read_text(path: Path, keep_mark: bool = False) -> Text:
+    """Read a file as lines, of which the first keeps a byte order mark with `keep_mark`.
 
     Raises
     ------
@@ -78,17 +79,17 @@ def read_text(path: Path) -> Text:
         reason = getattr(error, "strerror", None) or str(error)
         hint = _hint(path) if isinstance(error, FileNotFoundError) else ""
         raise BadInput(file, None, f"cannot be read: {printable(reason)}{hint}") from error
-    return decode(file, data)
+    return decode(file, data, keep_mark)
 
 
-def decode(file: str, data: bytes) -> Text:
+def decode(file: str, data: bytes, keep_mark: bool = False) -> Text:
     """Return the lines of a file's bytes; `file` is the (printable) name for errors."""
     if len(data) > SIZE_LIMIT_BYTES:
         raise BadInput(file, None, f"must be at most {SIZE_LIMIT_BYTES // 2**20} MB of text")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadInput(file, None, "must be UTF-8 text, and is UTF-16: save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8" if keep_mark else "utf-8-sig")
     except UnicodeDecodeError as error:
         newline = b"\n"
         before = error.object[: error.start].replace(b"\r\n", newline).replace(b"\r", newline)
@@ -118,6 +119,22 @@ def whole_number(text: str, minimum: int, maximum: int) -> int:
         if minimum <= number <= maximum:
             return number
     raise ValueError(f"must be a whole number from {minimum} to {maximum} {got(text)}")
+
+
+def python_integer(text: str, minimum: int | None = None, maximum: int | None = None) -> int:
+    """Return what Python's ``int()`` makes of the text, as SCALE-Sim does; bounds are inclusive, None is none.
+
+    Raises
+    ------
+    ValueError
+        Worded to follow the name of the field.
+    """
+    bounds = "" if minimum is None or maximum is None else f" from {minimum} to {maximum}"
+    with contextlib.suppress(ValueError):
+        number = int(text)
+        if (minimum is None or number >= minimum) and (maximum is None or number <= maximum):
+            return number
+    raise ValueError(f"must be a whole number{bounds} {got(text)}")
 
 
 def rational(text: str, maximum: int | None = None) -> Fraction:

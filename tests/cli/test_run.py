@@ -217,7 +217,7 @@ def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
         (("run", *SMALL, "--layers", "a"), "cyclesim: --layers: "),
         (("run", *SMALL, "--jobs", "0"), "cyclesim: --jobs: "),
         (("run", *SMALL, "--dataflow", "wss"), "did you mean 'ws'?"),
-        (("run", *SMALL, "--memory", "scalesim"), "cyclesim: --memory: "),
+        (("run", *SMALL, "--memory", "scalesim"), "machine.cfg:3: IfmapOffset is missing from [architecture_presets]"),
         (("run", *SMALL, "--resume"), "cyclesim: --resume: "),
         (("run", *SMALL, "-p", "net.csv"), "cyclesim: -p: net.csv is not a folder"),
         (("run", *SMALL, "-p", "new/" + 300 * "a"), "cannot be written to: File name too long"),

@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cyclesim.demand import Demand, demand
+from cyclesim.scalesim_schedule import layer_schedule
 from cyclesim.schedule import Schedule
-from cyclesim.schedule import schedule as schedule_of
 from cyclesim.validation import Settings, functional, schedule
 from cyclesim.validation.cases import Case, int8_words
 from cyclesim.validation.reference_layers import compute_layer as compute_in_numpy
@@ -166,7 +166,7 @@ def test_notices_a_schedule_that_the_hardware_cannot_keep(
     m, k, n = {"os": (6, steps, 6), "ws": (steps, 6, 6), "is": (6, 6, steps)}[variant[:2]]
     case = Case(Layer("gemm", 0, "gemm", GemmShape(m=m, n=n, k=k)), variant, False, rows=3, cols=3, seed=1)
     assert computes(demand(case.layer, case.hardware), case)
-    monkeypatch.setattr("cyclesim.demand.schedule", lambda *of: Hasty(**vars(schedule_of(*of))))
+    monkeypatch.setattr("cyclesim.demand.layer_schedule", lambda *of: Hasty(**vars(layer_schedule(*of))))
     assert not computes(demand(case.layer, case.hardware), case)
     if variant == "osbus-pipe" and steps == 2:
         with pytest.raises(ReplayError, match="conflict"):

@@ -404,6 +404,7 @@ def test_a_run_keeps_what_happened(
         with LayerRunner(jobs, window) as runner:
             result, series = runner.start(drawn.layer, drawn.hardware, encoder).finish(done.append, kept)
 
+    assert series is not None
     assert sum(done) == len(drawn.cycles)
     assert kept.walls == expected.wall
     assert kept.dram == expected.issued

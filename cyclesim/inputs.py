@@ -1,0 +1,52 @@
+"""Reads machines and networks by the rules of their memory model: SCALE-Sim's own in scalesim mode, else ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from cyclesim.hardware import Hardware
+from cyclesim.readers.hwconfig import key_name, read_hardware
+from cyclesim.readers.scalesim_config import memory_model_of, read_scalesim_hardware, scalesim_key_name
+from cyclesim.readers.scalesim_topology import read_scalesim_topology
+from cyclesim.readers.topology import read_topology
+from cyclesim.scalesim.limits import layer_problem
+from cyclesim.workload import Network
+
+
+def read_machine(path: Path, overrides: Mapping[str, str]) -> tuple[Hardware, list[str]]:
+    """Read a machine and its warnings; keys in `overrides` win over the file, MemoryModel among them.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read or a value used.
+    """
+    if memory_model_of(path, overrides) == "scalesim":
+        return read_scalesim_hardware(path, overrides)
+    return read_hardware(path, overrides)
+
+
+def read_network(path: Path, kind: Literal["conv", "gemm"] | None, hardware: Hardware) -> tuple[Network, list[str]]:
+    """Read a network for a machine, and its warnings.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read or used; in memory model scalesim also if SCALE-Sim fails on it.
+    """
+    if hardware.memory_model == "scalesim":
+        return read_scalesim_topology(path, kind, lambda layer: layer_problem(layer, hardware))
+    return read_topology(path, kind)
+
+
+def swept_key(key: str, memory_model: str) -> str:
+    """Return a swept key as the documentation spells it.
+
+    Raises
+    ------
+    BadInput
+        If no key of the .cfg that has an effect in this memory model has this name.
+    """
+    return scalesim_key_name(key) if memory_model == "scalesim" else key_name(key)
