@@ -185,8 +185,9 @@ def _add_validate(commands: Any) -> None:
     validate.add_argument("--quick", action="store_true", help="a sample, in seconds")
     validate.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="of the random cases (default 0)")
     validate.add_argument(
-        "--scalesim", metavar="PYTHON", help="Python of an environment with SCALE-Sim 3.0.0, to compare with (speed)"
-    )
+        "--scalesim", metavar="PYTHON",
+        help="Python of an environment with SCALE-Sim 3.0.0, to compare with (scalesim, speed)",
+    )  # fmt: skip
     validate.set_defaults(run=_validate)
 
 
@@ -224,7 +225,10 @@ def _validate(options: argparse.Namespace) -> int:
         if name not in SUITES:
             message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
             raise BadInput("cyclesim", None, message)
-    settings = Settings(options.quick, options.seed, options.scalesim)
+    if "scalesim" in options.suites and options.scalesim is None:
+        message = "validate scalesim: needs --scalesim PYTHON, the Python of an environment with SCALE-Sim 3.0.0"
+        raise BadInput("cyclesim", None, message)
+    settings = Settings(options.quick, options.seed, options.scalesim, main)
     try:
         passed = run_suites(options.suites or list(SUITES), settings, print)
     except BrokenPipeError:

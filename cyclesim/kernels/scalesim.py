@@ -1,9 +1,9 @@
 """SCALE-Sim 3.0.0's buffers: what misses, what a window of lines holds, when results drain, and what that costs.
 
-docs/scalesim-parity.md says what is computed and why it is no hardware. A buffer's state is an array of integers that the
-caller keeps, so that a layer is passed a chunk of demand rows at a time; what a buffer holds is a map over the words
-of its operand, so memory does not grow with cycles. Chunks are port-major, as `kernels.demand.fill` makes them, and -1
-is no request; within a row the first port comes first.
+docs/scalesim-parity.md says what is computed and why it is no hardware. A buffer's state is an array of integers that
+the caller keeps, so that a layer is passed a chunk of demand rows at a time; what a buffer holds is a map over the
+words of its operand, so memory does not grow with cycles. Chunks are port-major, as `kernels.demand.fill` makes them,
+and -1 is no request; within a row the first port comes first.
 
 Cost on a 2.5 GHz core: about 1 ns a port and row for what a buffer holds, 3 to 10 ns a row for the row loop, 1 ns for
 each word that enters or leaves a window, 10 to 20 ns a word for the order of sets.

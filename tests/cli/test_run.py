@@ -227,6 +227,7 @@ def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
         (("validate", "--quik"), "did you mean '--quick'?"),
         (("rum",), "did you mean 'run'?"),
         (("validate", "schedul"), "did you mean 'schedule'?"),
+        (("validate", "scalesim", "--quick"), "cyclesim: validate scalesim: needs --scalesim PYTHON"),
         (("validate", "schedule", "--seed", "-1"), "cyclesim: --seed: must be a whole number of at least 0 (got '-1')"),
     ],
 )
