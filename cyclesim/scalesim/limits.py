@@ -24,12 +24,14 @@ def layer_problem(layer: Layer, hardware: Hardware) -> str | None:
     if layer_schedule(layer, hardware).cycles == 1:
         return "SCALE-Sim divides by its Total Cycles, which are 0 here: one multiplication on a 1 x 1 array in os"
     offsets = (hardware.ifmap_offset_words, hardware.filter_offset_words, hardware.ofmap_offset_words)
+    user = hardware.interface_bandwidth == "USER"
     for operand, offset, words in zip(("ifmap", "filter", "ofmap"), offsets, tensor_words(layer), strict=True):
         if offset + words > LARGEST_ADDRESS:
             return f"SCALE-Sim holds addresses in doubles, which are exact up to 2^53, and the {operand} goes beyond"
-        if offset < 0 and not _requests_anything(demand(layer, hardware), operand):
+        can_do_without = user and operand != "ofmap"
+        if offset < 0 and not can_do_without and not _requests_anything(demand(layer, hardware), operand):
             return f"SCALE-Sim needs a request: the only address of the {operand} is -1, its marker for none"
-    if hardware.interface_bandwidth == "CALC":
+    if not user:
         for operand, sram in (("ifmap", hardware.ifmap_sram), ("filter", hardware.filter_sram)):
             half = sram.words(8) // 100 * 50
             if max(hardware.rows, hardware.cols) > half and _switches_twice(demand(layer, hardware), operand, sram):

@@ -49,9 +49,8 @@ def _access(layer: ScaleSimResult) -> list[int | float]:
     figures: list[int | float] = []
     for _, operand, _ in _SIDES:
         first, last = layer.sram_first_cycle[operand], layer.sram_last_cycle[operand]
-        assert first is not None, "every operand has a request"
-        assert last is not None, "every operand has a request"
-        figures += [float(first), float(last), sram[operand]]
+        cycles = [0, 0] if first is None or last is None else [float(first), float(last)]  # SCALE-Sim's, too
+        figures += [*cycles, sram[operand]]
     for _, operand, _ in _SIDES:
         figures += [float(_first(layer, operand)), float(_last(layer, operand)), dram[operand]]
     return figures

@@ -219,13 +219,13 @@ def test_bad_input_is_one_line(scalesim: CommandLine, words: tuple[str, ...], me
             "net.csv:2: SCALE-Sim divides by its Total Cycles, which are 0 here: one multiplication on a 1 x 1 array",
         ),
         (
-            {"IfmapOffset = 0": "IfmapOffset = -1"},
+            {"IfmapOffset = 0": "IfmapOffset = -1", "USER": "CALC"},
             "one, 1, 8, 1,",
             ("-i", "gemm"),
             "net.csv:2: SCALE-Sim needs a request: the only address of the ifmap is -1, its marker for none",
         ),
         (
-            {"IfmapOffset = 0": "IfmapOffset = -1"},
+            {"IfmapOffset = 0": "IfmapOffset = -1", "USER": "CALC"},
             "over, 3, 3, 1, 1, 1, 4, 5,",  # the second window of each direction hangs over
             (),
             "net.csv:2: SCALE-Sim needs a request: the only address of the ifmap is -1, its marker for none",
@@ -252,6 +252,15 @@ def test_what_scalesim_fails_on_is_refused_at_its_line(
     assert said.err.startswith(message)
     assert said.err.count("\n") == 1
     assert not Path("results").exists()
+
+
+def test_an_operand_without_any_request_is_none_in_user_mode(scalesim: CommandLine) -> None:
+    """SCALE-Sim prints its first and last cycle as integers then."""
+    Path("scale.cfg").write_text(CONFIG.replace("IfmapOffset = 0", "IfmapOffset = -1"), encoding="utf-8")
+    Path("net.csv").write_text("header\none, 1, 8, 1,\n", encoding="utf-8")
+    assert scalesim(*RUN, "-i", "gemm").status == 0
+    report = (OUT / "DETAILED_ACCESS_REPORT.csv").read_text(encoding="utf-8").splitlines()
+    assert report[1].startswith("0, 0, 0, 3, 4.0, 24.0, 8, ")
 
 
 def test_a_swept_point_that_scalesim_fails_on_is_named(scalesim: CommandLine) -> None:
