@@ -61,7 +61,7 @@ class LayerResult:
     dram_last_cycle: Mapping[str, int | None]
     dram_peak_words: Mapping[str, int]
     step_cycles: int
-    stall_by: Mapping[str, int]
+    stall_by: Mapping[str, int] | None
     channel_words: int | None
     machine_balance: float | None
     least_bandwidth: int | None
@@ -177,7 +177,7 @@ class Totals:
     sram_writes: Mapping[str, int]
     dram_reads: Mapping[str, int]
     dram_writes: Mapping[str, int]
-    stall_by: Mapping[str, int]
+    stall_by: Mapping[str, int] | None
     sram_bandwidth_mean: Mapping[str, float]
     sram_bandwidth_peak: Mapping[str, int]
     dram_bandwidth_mean: Mapping[str, float]
@@ -191,6 +191,14 @@ class Totals:
     def to_dict(self) -> dict[str, Any]:
         """Return the totals as plain JSON types."""
         return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _summed_causes(layers: Sequence[LayerResult]) -> dict[str, int] | None:
+    """Return the stalls of all layers by cause, None if that is not known of one."""
+    known = [layer.stall_by for layer in layers if layer.stall_by is not None]
+    if len(known) < len(layers):
+        return None
+    return {cause: sum(stall_by[cause] for stall_by in known) for cause in STALL_CAUSES}
 
 
 def totals(layers: Sequence[LayerResult]) -> Totals:
@@ -224,7 +232,7 @@ def totals(layers: Sequence[LayerResult]) -> Totals:
         sram_writes=sram_writes,
         dram_reads=dram_reads,
         dram_writes=dram_writes,
-        stall_by={cause: sum(layer.stall_by[cause] for layer in layers) for cause in STALL_CAUSES},
+        stall_by=_summed_causes(layers),
         sram_bandwidth_mean={op: count / compute for op, count in {**sram_reads, **sram_writes}.items()},
         sram_bandwidth_peak={op: max(layer.sram_bandwidth_peak[op] for layer in layers) for op in ALL_OPERANDS},
         dram_bandwidth_mean={op: count / compute for op, count in dram.items()},

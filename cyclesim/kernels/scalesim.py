@@ -30,9 +30,9 @@ TAIL_LINE, HEAD_LINE, WINDOW_FIELDS = range(3)
 NEXT_ROW, POSITION, FILLED, CURSOR_FIELDS = range(4)
 # State of the row loop and the write buffer.
 (
-    ROW, STALLS, BY_IFMAP, BY_FILTER, BY_OFMAP, IFMAP_PREFETCHES, FILTER_PREFETCHES, LINE_WORDS, FREE, LINES, HEAD,
-    DRAIN_END, WRITES, DRAINS, PADDED, PADDED_HEAD, ROW_FIELDS,
-) = range(17)  # fmt: skip
+    ROW, STALLS, IFMAP_PREFETCHES, FILTER_PREFETCHES, LINE_WORDS, FREE, LINES, HEAD, DRAIN_END, WRITES, DRAINS, PADDED,
+    PADDED_HEAD, ROW_FIELDS,
+) = range(14)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -349,14 +349,7 @@ def pass_rows(
         ifmap_stamps[row] = request + ifmap_offset
         filter_stamps[row] = request + filter_offset
         ofmap_stamps[row] = written
-        stall = max(ifmap_offset - 1, filter_offset - 1, written - request)
-        state[STALLS] += stall
-        if stall == ifmap_offset - 1:
-            state[BY_IFMAP] += stall
-        elif stall == filter_offset - 1:
-            state[BY_FILTER] += stall
-        else:
-            state[BY_OFMAP] += stall
+        state[STALLS] += max(ifmap_offset - 1, filter_offset - 1, written - request)
         state[ROW] += 1
     return words.size
 

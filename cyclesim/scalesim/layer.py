@@ -28,12 +28,19 @@ READS = ("ifmap", "filter")
 class ScaleSimResult(LayerResult):
     """A layer's figures in SCALE-Sim's sense, and those that only its reports know (docs/scalesim.md, Results).
 
-    `report_total_cycles` is its Total Cycles; the percentages are its Mapping Efficiency % and Compute Util %.
+    `last_cycle` is its Total Cycles, `cycles_with_prefetch` its Total Cycles (incl. prefetch); the percentages are its
+    Mapping Efficiency % and Compute Util %.
     """
 
-    report_total_cycles: int
+    last_cycle: int
+    cycles_with_prefetch: int
     mapping_percent: float
     compute_percent: float
+
+    @property
+    def total_cycles(self) -> int:
+        """SCALE-Sim's Total Cycles: the number of the last demand row's cycle, not a sum of parts."""
+        return self.last_cycle
 
 
 class _Traced(Protocol):
@@ -190,7 +197,6 @@ class ScaleSimLayer:
         words = {"psum": 0, **{operand: side.words for operand, side in dram.items()}}
         begins = min(dram["ifmap"].first, dram["filter"].first)
         array_size = folds.rows * folds.cols
-        compute, stalls = folds.cycles - 1, self._loop.stalls
         mapping, utilization = efficiencies(self._plan)
         return ScaleSimResult(
             name=layer.name,
@@ -205,10 +211,10 @@ class ScaleSimLayer:
             array_size=array_size,
             spatial_used=folds.spatial_rows * folds.spatial_cols,
             spatial_slots=folds.folds * array_size,
-            compute_cycles=compute,
-            cold_start_cycles=-begins,
-            stall_cycles=sum(stalls.values()),
-            drain_cycles=dram["ofmap"].last - compute - sum(stalls.values()),
+            compute_cycles=folds.cycles,
+            cold_start_cycles=0,
+            stall_cycles=self._loop.stalls,
+            drain_cycles=0,
             sram_reads={operand: counts[operand] for operand in ("ifmap", "filter", "psum")},
             sram_writes={"ofmap": counts["ofmap"]},
             sram_peak_words=self._peak,
@@ -220,12 +226,13 @@ class ScaleSimLayer:
             dram_last_cycle={"psum": None, **{operand: side.last for operand, side in dram.items()}},
             dram_peak_words={"psum": 0, **{operand: side.peak for operand, side in dram.items()}},
             step_cycles=1,
-            stall_by=stalls,
+            stall_by=None,
             channel_words=None,
             machine_balance=None,
             least_bandwidth=None,
             bound=None,
-            report_total_cycles=self._loop.last_write,
+            last_cycle=self._loop.last_write,
+            cycles_with_prefetch=dram["ofmap"].last - begins,
             mapping_percent=mapping,
             compute_percent=utilization,
         )

@@ -29,17 +29,17 @@ ACCESS_COLUMNS = (
 
 
 def _compute(layer: ScaleSimResult) -> list[int | float]:
-    total = layer.report_total_cycles
+    total = layer.total_cycles
     overall = layer.macs * 100 / (total * layer.array_size)
     percentages = [overall, layer.mapping_percent, layer.compute_percent]
-    return [layer.total_cycles, total, layer.stall_cycles, *percentages]
+    return [layer.cycles_with_prefetch, total, layer.stall_cycles, *percentages]
 
 
 def _bandwidth(layer: ScaleSimResult) -> list[int | float]:
     sram, dram = {**layer.sram_reads, **layer.sram_writes}, {**layer.dram_reads, **layer.dram_writes}
     operands = [operand for _, operand, _ in _SIDES]
     return [
-        *(sram[operand] / layer.report_total_cycles for operand in operands),
+        *(sram[operand] / layer.total_cycles for operand in operands),
         *(dram[operand] / (_last(layer, operand) - _first(layer, operand) + 1) for operand in operands),
     ]
 

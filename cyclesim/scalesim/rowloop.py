@@ -102,12 +102,11 @@ class RowLoop:
             self._grow(0)
 
     @property
-    def stalls(self) -> dict[str, int]:
-        """Stall cycles by cause."""
-        from cyclesim.kernels.scalesim import BY_FILTER, BY_IFMAP, BY_OFMAP
+    def stalls(self) -> int:
+        """Stall cycles."""
+        from cyclesim.kernels.scalesim import STALLS
 
-        causes = {"ifmap": BY_IFMAP, "filter": BY_FILTER, "psum": None, "drain": BY_OFMAP}
-        return {cause: 0 if field is None else int(self._state[field]) for cause, field in causes.items()}
+        return int(self._state[STALLS])
 
     @property
     def _drains(self) -> Ints:

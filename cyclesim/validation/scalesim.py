@@ -48,8 +48,8 @@ UseRamulatorTrace : False
 _DRIVER = """
 import json, resource, sys, time
 from scalesim.scale_sim import scalesim
-config, topology, layout, out = sys.argv[1:]
-simulator = scalesim(save_disk_space=True, verbose=False, config=config, topology=topology, layout=layout)
+config, topology, layout, out, traces = sys.argv[1:]
+simulator = scalesim(save_disk_space=traces != "traces", verbose=False, config=config, topology=topology, layout=layout)
 started = time.perf_counter()
 simulator.run_scale(top_path=out)
 seconds = time.perf_counter() - started
@@ -65,8 +65,10 @@ class Measured:
     megabytes: float
 
 
-def measure(python: str, folder: Path, layers: Sequence[tuple[int, ...]], size: int) -> Measured:
-    """Run SCALE-Sim on convolutions (ifmap h, w, filter h, w, channels, filters, stride), without traces.
+def measure(
+    python: str, folder: Path, layers: Sequence[tuple[int, ...]], size: int, traces: bool = False
+) -> Measured:
+    """Run SCALE-Sim on convolutions (ifmap h, w, filter h, w, channels, filters, stride).
 
     It runs in CALC mode, its faster one: with a bandwidth of the user's it takes several times as long.
 
@@ -75,10 +77,12 @@ def measure(python: str, folder: Path, layers: Sequence[tuple[int, ...]], size: 
     python : str
         The Python of an environment with ``scalesim`` 3.0.0.
     folder : Path
-        Where its inputs and outputs go; the topology stays there as ``network.csv``.
+        Where its inputs and outputs go; the inputs stay there as ``machine.cfg`` and ``network.csv``.
     layers : sequence
     size : int
         Rows and columns of the weight-stationary array.
+    traces : bool
+        Whether it writes its traces, which its command line always does.
 
     Raises
     ------
@@ -93,8 +97,9 @@ def measure(python: str, folder: Path, layers: Sequence[tuple[int, ...]], size: 
     columns = 16
     lines = ["Layer name," + "x," * columns, *(f"Conv{i + 1}," + "1," * columns for i in range(len(layers)))]
     layout.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    inputs = [str(path) for path in (config, topology, layout, folder / "theirs")]
     done = subprocess.run(
-        [python, "-c", _DRIVER, *map(str, (config, topology, layout, folder / "theirs"))],
+        [python, "-c", _DRIVER, *inputs, "traces" if traces else "none"],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:

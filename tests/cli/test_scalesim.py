@@ -67,10 +67,11 @@ def test_writes_scalesims_files_and_a_summary(scalesim: CommandLine) -> None:
     assert summary["memory"] == "scalesim"
     assert [layer["index"] for layer in summary["layers"]] == [0, 1, 2]
     for layer, line in zip(summary["layers"], rows("COMPUTE_REPORT.csv"), strict=True):
-        assert layer["total_cycles"] == int(line["Total Cycles (incl. prefetch)"])
-        assert layer["compute_cycles"] + layer["stall_cycles"] == int(line["Total Cycles"])
-        assert layer["stall_cycles"] == int(line["Stall Cycles"]) == sum(layer["stall_by"].values())
-        assert layer["bound"] is None
+        assert layer["total_cycles"] == int(line["Total Cycles"]) >= layer["compute_cycles"] - 1
+        assert layer["stall_cycles"] == int(line["Stall Cycles"])
+        assert (layer["cold_start_cycles"], layer["drain_cycles"]) == (0, 0)
+        assert (layer["bound"], layer["stall_by"]) == (None, None)
+    assert summary["totals"]["stall_by"] is None
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -185,7 +186,7 @@ def test_dry_run_tells_demand_rows(scalesim: CommandLine) -> None:
     summed = said.out.splitlines()[-1].split()
     scalesim(*RUN)
     layers = json.loads((OUT / "SUMMARY.json").read_text(encoding="utf-8"))["layers"]
-    assert int(summed[1].replace(",", "")) == sum(layer["compute_cycles"] + 1 for layer in layers)
+    assert int(summed[1].replace(",", "")) == sum(layer["compute_cycles"] for layer in layers)
 
 
 @pytest.mark.parametrize(
