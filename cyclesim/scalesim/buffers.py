@@ -137,7 +137,7 @@ class MissBuffer:
         self._set_words = size_bytes // 100
         self._misses = 0
         self._any = False
-        self._requested_in = 0
+        self._requested_in = 0  # until a row has an address above -1
         self._switched_in: int | None = None
         self._fetches: list[_Fetch] = []
         self._forget()
@@ -196,11 +196,13 @@ class MissBuffer:
 
     def note(self, served: Served, first: int, requested: Ints) -> None:
         """Learn the cycles (rows,) in which the rows of a stretch from `first` on were requested."""
-        if served.begins >= 0:
-            self._requested_in = int(requested[served.begins - first])
         for row in served.switches:
+            if 0 <= served.begins <= row:
+                self._requested_in = int(requested[served.begins - first])
             self._fetch(self._half, before=self._requested_in)
             self._switched_in = int(requested[row - first])
+        if served.begins >= 0:
+            self._requested_in = int(requested[served.begins - first])
 
     def _fetch(self, words: int, before: int) -> None:
         """Spread a block over the interval that ended at the last switch, so that it is "read" after its first use.

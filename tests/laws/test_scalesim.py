@@ -35,7 +35,7 @@ from tests.reference.scalesim_demand import LayerShape, ScaleSimFails
 
 DOUBLE_SWITCH = "SCALE-Sim fails where a demand row brings over 500 new filter words; FilterSramSzkB must be more"
 BANDWIDTHS = (1, 2, 3, 10, 25, 511, 512, 600)
-OFFSETS = ((0, 10_000, 20_000), (0, 0, 0), (-5, 3, -100), (-1, -2, -3), (7, -40, 2**31 - 20), (2**31, 5, 2**40))
+OFFSETS = ((0, 10_000, 20_000), (0, 0, 0), (-5, 3, -100), (-1, -2, -3), (-2500, -700, 0), (7, -40, 2**31 - 20), (2**31, 5, 2**40))
 
 
 @st.composite
@@ -257,3 +257,13 @@ def test_results_do_not_depend_on_how_traces_are_kept() -> None:
         real = [sum(word != -1 for row in stream.rows for word in row[1:]) for stream in outcome.dram]
         if interface == "USER":  # in CALC, text fills rows up with ones
             assert [kept.words[operand] for operand in ("ifmap", "filter", "ofmap")] == real
+
+
+def test_a_switch_before_any_address_above_minus_one_starts_from_cycle_zero() -> None:
+    """Found by comparing with SCALE-Sim: 994 words below 0 switch halves before the first word that counts comes."""
+    case = naive.Case(24, 18, "os", (1, 1, 1), (-994, 10_000, 20_000))
+    shape = LayerShape(191, 11, 1, 11, 1, 3, 1)
+    expected = naive.outputs(case, [shape])
+    assert b", -50.0, " in expected["DETAILED_ACCESS_REPORT.csv"]
+    found = files_of(case, shape, 1)
+    assert {name: content == found[name] for name, content in expected.items()} == dict.fromkeys(expected, True)
