@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
 from cyclesim.readers.hwconfig import key_name, read_hardware
+from cyclesim.readers.hwkeys import STRICT_SECTIONS
+from cyclesim.readers.ini import parse_ini
 from cyclesim.readers.scalesim_config import memory_model_of, read_scalesim_hardware, scalesim_key_name
 from cyclesim.readers.scalesim_topology import read_scalesim_topology
+from cyclesim.readers.text import printable, read_text
 from cyclesim.readers.topology import read_topology
 from cyclesim.scalesim.limits import layer_problem
 from cyclesim.workload import Network
@@ -24,8 +28,21 @@ def read_machine(path: Path, overrides: Mapping[str, str]) -> tuple[Hardware, li
         If the file cannot be read or a value used.
     """
     if memory_model_of(path, overrides) == "scalesim":
-        return read_scalesim_hardware(path, overrides)
+        hardware, warnings = read_scalesim_hardware(path, overrides)
+        return hardware, [*warnings, *_native_keys(path)]
     return read_hardware(path, overrides)
+
+
+def _native_keys(path: Path) -> list[str]:
+    """Return a warning about keys that only the native memory model has, if the file holds some."""
+    try:
+        entries = parse_ini(read_text(path)).entries
+    except BadInput:  # it is SCALE-Sim's syntax that counts
+        return []
+    ours = [each.key for each in entries if each.section in STRICT_SECTIONS and each.key.lower() != "memorymodel"]
+    if not ours:
+        return []
+    return [f"{path}: these keys have no effect in memory model scalesim: {', '.join(map(printable, ours))}"]
 
 
 def read_network(path: Path, kind: Literal["conv", "gemm"] | None, hardware: Hardware) -> tuple[Network, list[str]]:

@@ -369,7 +369,15 @@ class TraceReader:
             yield sram["cycle"][first : first + cycles], sram[operand][first : first + cycles]
 
     def series(self, index: int) -> dict[str, NDArray[Any]]:
-        """Return a layer's series: ``start`` (first cycle of each window), ``stall_fraction``, ``sram_ifmap``, …."""
+        """Return a layer's series: ``start`` (first cycle of each window), ``stall_fraction``, ``sram_ifmap``, ….
+
+        Raises
+        ------
+        ValueError
+            If the file has no series of the layer.
+        """
+        if "series" not in self.layers[index]:
+            raise ValueError(f"layer {index} has no series: it was run with --window 0, or in memory model scalesim")
         group = self.layers[index]["series"]
         found = {"start": np.arange(len(group["stall_fraction"])) * int(group.attrs["window"])}
         found["stall_fraction"] = group["stall_fraction"][:]

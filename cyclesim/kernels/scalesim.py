@@ -95,7 +95,8 @@ def pass_misses(chunk, base, added, state, set_words, switches, missed):
     base : int
         Address of the operand's first word.
     added : (words of the operand,) int32
-        Number of the set to which each word was last added, -1 for none; updated.
+        Number of the set to which each word was last added, -1 for none; updated. 32 bits do for 2 * 10^10 misses in
+        the smallest buffer, which take hours.
     state : (MISS_FIELDS,) int64
         Updated.
     set_words : int

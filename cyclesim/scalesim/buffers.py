@@ -7,6 +7,7 @@ known only at the end of the first.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -138,8 +139,9 @@ class MissBuffer:
         self._misses = 0
         self._any = False
         self._requested_in = 0  # until a row has an address above -1
-        self._switched_in: int | None = None
-        self._fetches: list[_Fetch] = []
+        self._first_stop = 0
+        self._switched_in = array("q")
+        self._last_words = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -199,43 +201,50 @@ class MissBuffer:
         for row in served.switches:
             if 0 <= served.begins <= row:
                 self._requested_in = int(requested[served.begins - first])
-            self._fetch(self._half, before=self._requested_in)
-            self._switched_in = int(requested[row - first])
+            if not self._switched_in:
+                self._first_stop = self._requested_in - 2
+            self._switched_in.append(int(requested[row - first]))
         if served.begins >= 0:
             self._requested_in = int(requested[served.begins - first])
-
-    def _fetch(self, words: int, before: int) -> None:
-        """Spread a block over the interval that ended at the last switch, so that it is "read" after its first use.
-
-        The first one comes in the cycles before a request.
-        """
-        if not self._fetches:
-            stop = before - 2
-            rows = -(-words // FIRST_BANDWIDTH)
-            self._fetches.append(_Fetch(words, stop - rows + 1, stop, FIRST_BANDWIDTH))
-            return
-        assert self._switched_in is not None, "a block came before at a switch"
-        start, stop = self._fetches[-1].stop + 1, self._switched_in
-        self._fetches.append(_Fetch(words, start, stop, -(-words // (stop - start + 1))))
 
     def complete(self) -> None:
         """Fetch what is left at the end of the layer; the open set counts as if it were full."""
         from cyclesim.kernels.scalesim import FIRST_HELD, OPEN_SET, OPEN_WORDS
 
         sets = int(self._state[OPEN_SET] - self._state[FIRST_HELD]) + (1 if self._state[OPEN_WORDS] else 0)
-        self._fetch(sets * self._set_words, before=0)
+        self._last_words = sets * self._set_words
+        if not self._switched_in:
+            self._first_stop = -2
+
+    def _fetches(self) -> Iterator[_Fetch]:
+        """Yield the blocks: half a buffer for each switch, then the rest.
+
+        The first comes in the cycles before a request. Each other one is spread over the interval that ended at the
+        switch before the one at which it was full, so it is "read" after its first use.
+        """
+        words = self._half if self._switched_in else self._last_words
+        rows = -(-words // FIRST_BANDWIDTH)
+        stop = self._first_stop
+        yield _Fetch(words, stop - rows + 1, stop, FIRST_BANDWIDTH)
+        for number, switched_in in enumerate(self._switched_in, 1):
+            words = self._half if number < len(self._switched_in) else self._last_words
+            start, stop = stop + 1, switched_in
+            yield _Fetch(words, start, stop, -(-words // (stop - start + 1)))
 
     def dram(self) -> DramSide:
         """Return what the trace comes to."""
-        first, last = self._fetches[0], self._fetches[-1]
-        return DramSide(self._misses, first.start + 1, last.stop + 1, max(fetch.bandwidth for fetch in self._fetches))
+        first = last = next(self._fetches())
+        peak = 0
+        for last in self._fetches():
+            peak = max(peak, last.bandwidth)
+        return DramSide(self._misses, first.start + 1, last.stop + 1, peak)
 
     def trace(self) -> Iterator[TraceRows]:
         """Yield the rows of the DRAM trace: the words of the demand that miss, passed a second time."""
         width = self.dram().peak
         words = WordQueue(self._ordered_sets(), self._plan.dtype)
         left = self._misses
-        for fetch in self._fetches:
+        for fetch in self._fetches():
             total = min(left, fetch.words)
             left -= total
             yield from trace_rows(fetch.start + 1, fetch.rows, words, fetch.bandwidth, width, total)

@@ -182,7 +182,7 @@ def _offsets(rng: np.random.Generator) -> list[int]:
     if kind == "overlapping":
         return [int(rng.integers(0, 400)) for _ in range(3)]
     if kind == "negative":
-        return [-log_uniform(rng, 600) if rng.random() < 0.5 else start for start in usual]
+        return [-log_uniform(rng, 4000) if rng.random() < 0.5 else start for start in usual]
     if kind == "large":
         return [int(start + rng.integers(2**31, 2**40)) for start in usual]
     return usual

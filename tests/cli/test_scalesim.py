@@ -161,6 +161,14 @@ def test_the_machines_file_may_ask_for_it(scalesim: CommandLine) -> None:
     assert (OUT / "STALL_REPORT.csv").is_file()
 
 
+def test_keys_of_the_native_mode_have_no_effect_and_are_named(scalesim: CommandLine) -> None:
+    Path("scale.cfg").write_text(CONFIG + "[cyclesim]\nPsumBits = 32\nMemoryModel = native\n", encoding="utf-8")
+    said = scalesim(*RUN)
+    assert (said.status, said.err) == (
+        0, "warning: scale.cfg: these keys have no effect in memory model scalesim: PsumBits\n"
+    )  # fmt: skip
+
+
 def test_a_topology_without_layers_makes_headers(scalesim: CommandLine) -> None:
     Path("net.csv").write_text("header\n\n", encoding="utf-8")
     assert scalesim(*RUN).status == 0
@@ -300,6 +308,8 @@ def test_python_traces(scalesim: CommandLine) -> None:
             ):
                 assert np.array_equal(cycles, same_cycles)
                 assert np.array_equal(words, same_words)
+        with pytest.raises(ValueError, match="layer 0 has no series"):
+            run.series(0)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ from tests.reference.scalesim_demand import LayerShape, ScaleSimFails
 
 DOUBLE_SWITCH = "SCALE-Sim fails where a demand row brings over 500 new filter words; FilterSramSzkB must be more"
 BANDWIDTHS = (1, 2, 3, 10, 25, 511, 512, 600)
-OFFSETS = ((0, 10_000, 20_000), (0, 0, 0), (-5, 3, -100), (-1, -2, -3), (-2500, -700, 0), (7, -40, 2**31 - 20), (2**31, 5, 2**40))
+OFFSETS = (
+    (0, 10_000, 20_000), (0, 0, 0), (-5, 3, -100), (-1, -2, -3), (-2500, -700, 0), (7, -40, 2**31 - 20),
+    (2**31, 5, 2**40),
+)  # fmt: skip
 
 
 @st.composite
