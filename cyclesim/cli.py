@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cyclesim {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
+    _add_estimate(commands)
     listing = commands.add_parser("list", help="the networks and machines that come with cyclesim", allow_abbrev=False)
     listing.set_defaults(run=_list)
     _add_validate(commands)
@@ -152,27 +153,42 @@ def _add_run(commands: Any) -> None:
         "run", help="simulate a network on a machine, cycle by cycle", allow_abbrev=False,
         description="Simulate a network on a machine. Alone: network alexnet on machine default.",
     )  # fmt: skip
+    _add_inputs(run)
     add = run.add_argument
-    add("-t", "--topology", default="alexnet", metavar="TOPO", help="shipped network or .csv file")
-    add("-c", "--config", default="default", metavar="CFG", help="shipped machine or .cfg file")
-    add("-p", "--path", default="results", metavar="OUT", help="output folder; the run's files go to OUT/RUN_NAME")
-    add("-i", "--input-type", choices=["conv", "gemm"], help="kind of a SCALE-Sim topology (found out by default)")
     add("-l", "--layout", metavar="FILE", help="accepted for SCALE-Sim's sake; a layout file is not needed")
-    add("--memory", choices=["native", "scalesim"], help="memory model, in place of the file's")
-    add("--dataflow", type=str.lower, choices=["os", "ws", "is"], help="in place of the file's")
     add("--traces", choices=["none", "sram", "dram", "all"], help="traces to write (default none)")
     add("-s", "--save", type=str.upper, choices=["Y", "N"], help="Y is --traces all, N is --traces none")
     add("--trace-format", choices=["hdf5", "csv"], default="hdf5", help="traces.h5, or SCALE-Sim's folders of CSV")
-    add("--layers", metavar="LIST", help="0-based layers to run, such as 0,2-4")
     add("--jobs", type=_positive, metavar="N", help="threads (default: the cores)")
     add("--window", type=_not_negative, metavar="CYCLES",
         help="wall cycles per entry of the bandwidth series (chosen by default; 0 for no series)")
-    add("--sweep", action="append", default=[], metavar="KEY=V1,V2",
-        help="simulate each value of a .cfg key, or all combinations of several; writes SWEEP.csv only")
     add("--resume", action="store_true", help="go on with an unfinished run of the same inputs")
     add("--dry-run", action="store_true", help="print layers, sizes, folds, cycles and trace sizes, and stop")
-    add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")
     run.set_defaults(run=_run, begun=False)
+
+
+def _add_inputs(command: Any) -> None:
+    """Add the options that a run and an estimate share."""
+    add = command.add_argument
+    add("-t", "--topology", default="alexnet", metavar="TOPO", help="shipped network or .csv file")
+    add("-c", "--config", default="default", metavar="CFG", help="shipped machine or .cfg file")
+    add("-p", "--path", default="results", metavar="OUT", help="output folder; files go to a folder of the run's in it")
+    add("-i", "--input-type", choices=["conv", "gemm"], help="kind of a SCALE-Sim topology (found out by default)")
+    add("--memory", choices=["native", "scalesim"], help="memory model, in place of the file's")
+    add("--dataflow", type=str.lower, choices=["os", "ws", "is"], help="in place of the file's")
+    add("--layers", metavar="LIST", help="0-based layers to take, such as 0,2-4")
+    add("--sweep", action="append", default=[], metavar="KEY=V1,V2",
+        help="each value of a .cfg key, or all combinations of several; writes SWEEP.csv only")
+    add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")
+
+
+def _add_estimate(commands: Any) -> None:
+    command = commands.add_parser(
+        "estimate", help="estimate a network on a machine by the analytical model", allow_abbrev=False,
+        description="Estimate what a run would find, in closed forms. Alone: network alexnet on machine default.",
+    )  # fmt: skip
+    _add_inputs(command)
+    command.set_defaults(run=_estimate)
 
 
 def _add_validate(commands: Any) -> None:
@@ -207,6 +223,12 @@ def _whole_number(text: str, least: int) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from cyclesim.command_run import run
+
+    return run(options)
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    from cyclesim.command_estimate import run
 
     return run(options)
 

@@ -36,12 +36,10 @@ from cyclesim.simulation import (
     overlap_warning,
 )
 from cyclesim.stretches import ChunkEncoder
-from cyclesim.sweep import Point, sweep_axes, sweep_points, sweep_text, table_of_points
+from cyclesim.sweep import SWEEP, Point, sweep_axes, sweep_points, sweep_text, table_of_points
 from cyclesim.timeline import Series
 from cyclesim.tracesize import trace_bytes
 from cyclesim.workload import Layer, Network
-
-SWEEP = "SWEEP.csv"
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class TraceOptions:
 def run(options: argparse.Namespace) -> int:
     """Carry out `cyclesim run` and return the exit status."""
     started = time.perf_counter()
-    network, point, others, warnings = _inputs(options)
+    network, point, others, warnings = read_inputs(options)
     hardware = point.hardware
     traces = _trace_options(options)
     native = hardware.memory_model == "native"
@@ -88,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
             return 0
         if options.resume:
             runs.check_resumable()
-        _check_writable(folder)
+        check_writable(folder)
         runs.check_names()
         if traces.any:
             _check_disk(network, hardware, traces, out)
@@ -117,7 +115,7 @@ def _refuse_with_sweep(options: argparse.Namespace, traces: TraceOptions) -> Non
 def _sweep(options: argparse.Namespace, network: Network, found: list[Point], warnings: list[str]) -> int:
     """Simulate all points of a sweep and write SWEEP.csv.
 
-    `_inputs` has checked the first point; `warnings` are those of it and of the network.
+    `read_inputs` has checked the first point; `warnings` are those of it and of the network.
     """
     for point in found[1:]:
         _check_layers(network, point)
@@ -128,7 +126,7 @@ def _sweep(options: argparse.Namespace, network: Network, found: list[Point], wa
         print(table_of_points(network, found))
         return 0
     folder = Path(options.path) / found[0].hardware.run_name
-    _check_writable(folder)
+    check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     compile_kernels(None, found[0].hardware.memory_model, None if options.quiet else announce)
     total = sum(layer_cycles(layer, point.hardware) for point in found for layer in network.layers)
@@ -153,18 +151,18 @@ def _check_layers(network: Network, point: Point) -> None:
             raise BadInput("cyclesim", None, f"--sweep {keys}: layer {layer.name}: {problem}")
 
 
-def _overrides(options: argparse.Namespace) -> dict[str, str]:
+def overrides(options: argparse.Namespace) -> dict[str, str]:
     """Return the keys of the .cfg that options set."""
     given = {"Dataflow": options.dataflow, "MemoryModel": options.memory}
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _inputs(options: argparse.Namespace) -> tuple[Network, Point, Iterator[Point], list[str]]:
+def read_inputs(options: argparse.Namespace) -> tuple[Network, Point, Iterator[Point], list[str]]:
     """Read and check what the user gave; warnings wait until all of it is valid.
 
     The machine is the first point of a sweep, or the only one there is; the others are read when they are taken.
     """
-    given = _overrides(options)
+    given = overrides(options)
     config = _find("-c", "hwconfigs", options.config)
     axes = sweep_axes(options.sweep, given, memory_model_of(config, given)) if options.sweep else {}
     points = sweep_points(axes, config, given)
@@ -215,7 +213,7 @@ def _trace_options(options: argparse.Namespace) -> TraceOptions:
     return TraceOptions(which in ("sram", "all"), which in ("dram", "all"), options.trace_format)
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Refuse an output folder that cannot be made or written to, before anything is simulated; leave nothing behind."""
     made: list[Path] = []
     try:

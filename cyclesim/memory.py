@@ -14,6 +14,7 @@ import numpy as np
 
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
+from cyclesim.results import is_compute_bound, stall_bound
 from cyclesim.timeline import Channel, LayerTiming, Series, Timeline, channel_of
 from cyclesim.traffic import SOURCES, Recording, Split, Submit, Traffic, scratchpads
 
@@ -23,8 +24,6 @@ _CYCLES_AT_ONCE = 1 << 18
 _FIRST_CYCLES = 1 << 12
 _FIRST_STEPS = 4
 """Array cycles, and steps of a fold, that are tried with many bandwidths before the whole layer is."""
-COMPUTE_BOUND_SHARE = 100
-"""A layer is compute-bound if at most one in so many of its cycles is a stall."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class LayerMemory:
     def verdict(self, timing: LayerTiming) -> Verdict:
         """Say what would end the stalls, after the timeline has finished with `timing`."""
         stalls = timing.stall_cycles
-        compute_bound = stalls * COMPUTE_BOUND_SHARE <= timing.total_cycles
+        compute_bound = is_compute_bound(stalls, timing.total_cycles)
         remaining = stalls
         if self.channel.bandwidth is not None:
             remaining = self._unlimited_stalls(self.channel.latency, self._plan.cycles if compute_bound else None)
@@ -88,8 +87,7 @@ class LayerMemory:
         at_once = remaining
         if remaining and self.channel.latency > 1:
             at_once = self._unlimited_stalls(1)
-        parts = {"bandwidth": stalls - remaining, "latency": remaining - at_once, "capacity": at_once}
-        return Verdict(least, max(parts, key=lambda cause: parts[cause]))
+        return Verdict(least, stall_bound(stalls, remaining, at_once))
 
     def _least_bandwidth(self, timing: LayerTiming) -> int:
         """Return a whole bandwidth without stalls, one word less having some; with an unlimited one there are none.

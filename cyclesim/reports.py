@@ -40,7 +40,11 @@ def _field(name: str, unit: str, meaning: str) -> Column:
 
 def _entries(name: str, keys: tuple[str, ...], unit: str, meaning: str) -> list[Column]:
     def entry(key: str) -> Column:
-        return Column(f"{name}_{key}", unit, f"{meaning}: {key}", lambda layer: getattr(layer, name)[key])
+        def value(layer: LayerResult) -> Any:
+            found = getattr(layer, name)
+            return None if found is None else found[key]
+
+        return Column(f"{name}_{key}", unit, f"{meaning}: {key}", value)
 
     return [entry(key) for key in keys]
 

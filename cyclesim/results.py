@@ -22,6 +22,31 @@ STALL_CAUSES = (*READ_OPERANDS, "drain")
 """All three in the order in which ties on the DRAM channel are settled, which is that of the timeline's queues."""
 
 
+COMPUTE_BOUND_SHARE = 100
+"""A layer is compute-bound if at most one in so many of its cycles is a stall."""
+
+
+def is_compute_bound(stall_cycles: int, total_cycles: int) -> bool:
+    """Whether so few stalls count as none (docs/memory-model.md, Bound)."""
+    return stall_cycles * COMPUTE_BOUND_SHARE <= total_cycles
+
+
+def stall_bound(stalls: int, unlimited: int, without_latency: int) -> str:
+    """Return what most of a layer's stalls are due to (docs/memory-model.md, Bound).
+
+    Parameters
+    ----------
+    stalls, unlimited, without_latency : int
+        Stalls on the machine's channel, on one without limit, and on one that has no latency beyond a cycle either.
+    """
+    parts = {
+        "bandwidth": stalls - unlimited,
+        "latency": unlimited - without_latency,
+        "capacity": without_latency,
+    }
+    return max(parts, key=lambda cause: parts[cause])
+
+
 @dataclass(frozen=True)
 class LayerResult:
     """One layer's figures.

@@ -19,6 +19,8 @@ from cyclesim.results import LayerResult, flatten
 from cyclesim.simulation import layer_cycles
 from cyclesim.workload import Network
 
+SWEEP = "SWEEP.csv"
+
 
 @dataclass(frozen=True)
 class Point:

@@ -14,6 +14,7 @@ SUITES: dict[str, str] = {
     "schedule": "cyclesim.validation.schedule",
     "functional": "cyclesim.validation.functional",
     "scalesim": "cyclesim.validation.scalesim_parity",
+    "fidelity": "cyclesim.validation.fidelity",
     "speed": "cyclesim.validation.speed",
 }
 """Suites by name, and the modules that they lie in."""

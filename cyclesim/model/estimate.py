@@ -1,0 +1,227 @@
+"""`cyclesim.estimate` and `estimate_many`: the model's figures of a network on a machine, and of many on many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from cyclesim.errors import BadInput, one_of
+from cyclesim.hardware import DATAFLOWS, Hardware
+from cyclesim.lowering import gemm_sizes
+from cyclesim.model.folds import FoldTable, fold_table
+from cyclesim.model.tables import Ints, LayerTable, MachineTable
+from cyclesim.model.timeline import CycleTable, cycle_table
+from cyclesim.model.words import WordTable, dram_table, sram_table
+from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
+from cyclesim.workload import Layer, Network
+
+POINTS_AT_ONCE = 1 << 14
+"""Layer-machine points that are evaluated at a time: their columns stay in the cache."""
+CANDIDATES = 64
+"""Bandwidths that are tried at a time when the least one is looked for."""
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """The model's figures of every layer on every machine, (layers, machines) int64 each."""
+
+    compute_cycles: Ints
+    cold_start_cycles: Ints
+    stall_cycles: Ints
+    drain_cycles: Ints
+    total_cycles: Ints
+    sram_ifmap: Ints
+    sram_filter: Ints
+    sram_psum: Ints
+    sram_ofmap: Ints
+    dram_ifmap: Ints
+    dram_filter: Ints
+    dram_psum: Ints
+    dram_ofmap: Ints
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """Everything that follows for a block of points."""
+
+    folds: FoldTable
+    sram: WordTable
+    dram: WordTable
+    cycles: CycleTable
+
+
+def _evaluate(layers: LayerTable, machines: MachineTable) -> _Evaluation:
+    folds = fold_table(layers, machines)
+    dram = dram_table(layers, machines, folds)
+    return _Evaluation(
+        folds, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram)
+    )
+
+
+def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: int | None = None) -> Estimates:
+    """Estimate every layer on every machine.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    machines : sequence of Hardware
+        Of the native memory model.
+    jobs : int, optional
+        Threads; the number of cores by default. Numbers do not depend on it.
+
+    Returns
+    -------
+    Estimates
+        The same numbers as `estimate` gives for one layer on one machine.
+    """
+    rows, columns = LayerTable.of(layers), MachineTable.of(machines)
+    shape = (len(layers), len(machines))
+    found = {field.name: np.empty(shape, np.int64) for field in fields(Estimates)}
+    wide = max(1, POINTS_AT_ONCE // max(1, len(layers)))
+
+    def part(first: int) -> None:
+        block = slice(first, first + wide)
+        names = [field.name for field in fields(MachineTable)]
+        one = _evaluate(rows, MachineTable(*(getattr(columns, name)[:, block] for name in names)))
+        for name, values in {
+            "compute_cycles": one.cycles.compute,
+            "cold_start_cycles": one.cycles.cold_start,
+            "stall_cycles": one.cycles.stall,
+            "drain_cycles": one.cycles.drain,
+            "total_cycles": one.cycles.total,
+            **{f"sram_{operand}": getattr(one.sram, operand) for operand in ("ifmap", "filter", "psum", "ofmap")},
+            **{f"dram_{operand}": getattr(one.dram, operand) for operand in ("ifmap", "filter", "psum", "ofmap")},
+        }.items():
+            found[name][:, block] = values
+
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        list(pool.map(part, range(0, len(machines), wide)))
+    return Estimates(**found)
+
+
+def estimate(
+    network: Network, hardware: Hardware, *, dataflow: str | None = None
+) -> RunResult:
+    """Estimate a network on a machine by the analytical model.
+
+    Parameters
+    ----------
+    network : Network
+    hardware : Hardware
+        Of the native memory model.
+    dataflow : str, optional
+        In place of the machine's own.
+
+    Returns
+    -------
+    RunResult
+        As of `simulate`. Cycles of the array, folds and scratchpad words are exact; DRAM words, stalls and what follows
+        from them are estimates (docs/analytical-model.md). ``stall_by`` and first and last cycles are None.
+
+    Raises
+    ------
+    BadInput
+        If an argument is not one of those allowed, or the network is empty.
+    """
+    if dataflow is not None:
+        hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
+    if hardware.memory_model != "native":
+        raise BadInput("cyclesim", None, f"the model estimates memory native only (got {hardware.memory_model})")
+    if not network.layers:
+        raise BadInput("cyclesim", None, f"network {network.name} has no layers")
+    layers = tuple(_result(layer, hardware) for layer in network.layers)
+    return RunResult(network.name, hardware, "estimate", layers)
+
+
+def _result(layer: Layer, hardware: Hardware) -> LayerResult:
+    rows = LayerTable.of([layer])
+    at_once = replace(hardware, interface_bandwidth="CALC", dram_latency_cycles=1)
+    machines = MachineTable.of([hardware, replace(hardware, interface_bandwidth="CALC"), at_once])
+    found = _evaluate(rows, machines)
+    groups, m, k, n = gemm_sizes(layer)
+    stalls, unlimited, without_latency = (int(value) for value in found.cycles.stall[0])
+    sram, dram = ({name: int(getattr(table, name)[0, 0]) for name in ("ifmap", "filter", "psum", "ofmap")}
+                  for table in (found.sram, found.dram))  # fmt: skip
+    folds = found.folds
+    compute, cold, drain, total = (
+        int(values[0, 0])
+        for values in (found.cycles.compute, found.cycles.cold_start, found.cycles.drain, found.cycles.total)
+    )
+    array_size = hardware.rows * hardware.cols
+    all_folds = groups * int(folds.folds[0, 0])
+    limited = hardware.interface_bandwidth == "USER"
+    ports = 3 if hardware.dram_ports == "separate" else 1
+    bandwidth = hardware.dram_bandwidth_words_per_cycle if limited else None
+    return LayerResult(
+        name=layer.name,
+        index=layer.index,
+        type=layer.type,
+        groups=groups,
+        m=m,
+        k=k,
+        n=n,
+        macs=groups * m * k * n,
+        folds=all_folds,
+        array_size=array_size,
+        spatial_used=groups * int(folds.spatial_rows[0, 0] * folds.spatial_cols[0, 0]),
+        spatial_slots=all_folds * array_size,
+        compute_cycles=compute,
+        cold_start_cycles=cold,
+        stall_cycles=stalls,
+        drain_cycles=drain,
+        sram_reads={name: sram[name] for name in ("ifmap", "filter", "psum")},
+        sram_writes={"ofmap": sram["ofmap"]},
+        sram_peak_words=_peaks(folds, hardware),
+        sram_first_cycle=dict.fromkeys(sram),
+        sram_last_cycle=dict.fromkeys(sram),
+        dram_reads={name: dram[name] for name in ("ifmap", "filter", "psum")},
+        dram_writes={"ofmap": dram["ofmap"]},
+        dram_first_cycle=dict.fromkeys(dram),
+        dram_last_cycle=dict.fromkeys(dram),
+        dram_peak_words={name: -(-words // all_folds) for name, words in dram.items()},
+        step_cycles=int(folds.step[0, 0]),
+        stall_by=None,
+        channel_words=None if bandwidth is None else ports * int(total * bandwidth),
+        machine_balance=None if bandwidth is None else float(array_size / (bandwidth * ports)),
+        least_bandwidth=None if unlimited else _least_bandwidth(rows, hardware, sum(dram.values())),
+        bound=_bound(stalls, unlimited, without_latency, total),
+    )
+
+
+def _peaks(folds: FoldTable, hardware: Hardware) -> dict[str, int]:
+    """Return the most words of one cycle: all ports of a fold that can be busy at once."""
+    used_rows, used_cols, steps = (int(v[0, 0]) for v in (folds.used_rows, folds.used_cols, folds.steps))
+    rows, cols = min(used_rows, steps), min(used_cols, steps)
+    if hardware.dataflow == "os":
+        return {"ifmap": rows, "filter": cols, "psum": 0, "ofmap": min(used_rows, used_cols)}
+    loads = used_cols if hardware.fold_overlap in ("none", "db") else min(used_rows, used_cols)
+    moving, still = ("ifmap", "filter") if hardware.dataflow == "ws" else ("filter", "ifmap")
+    return {moving: rows, still: loads, "psum": cols if bool(folds.reads_psums[0, 0]) else 0, "ofmap": cols}
+
+
+def _bound(stalls: int, unlimited: int, without_latency: int, total: int) -> str:
+    """Return what bounds a layer; no channel is counted as worse than a slower one."""
+    if is_compute_bound(stalls, total):
+        return "compute"
+    unlimited = min(unlimited, stalls)
+    return stall_bound(stalls, unlimited, min(without_latency, unlimited))
+
+
+def _least_bandwidth(rows: LayerTable, hardware: Hardware, words: int) -> int:
+    """Return the smallest whole bandwidth without stalls, if stalls go down with bandwidth."""
+    low, high = 0, max(1, words)
+    one = MachineTable.of([replace(hardware, interface_bandwidth="CALC")])
+    while high - low > 1:
+        tried = np.unique(np.geomspace(low + 1, high, CANDIDATES).astype(np.int64))
+        machines = replace(one, bandwidth=tried[None, :].astype(np.float64))
+        stalls = _evaluate(rows, machines).cycles.stall[0]
+        enough = int(np.argmax(stalls == 0)) if (stalls == 0).any() else len(tried)
+        if enough == len(tried):
+            break
+        high = int(tried[enough])
+        low = int(tried[enough - 1]) if enough else low
+    return high

@@ -1,0 +1,82 @@
+"""Folds and cycles of layers on arrays, exactly (docs/microarchitecture.md), for all layers and machines at once.
+
+`schedule.Schedule` says the same of one layer; tests compare the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cyclesim.model.tables import IS, OS, WS, Ints, LayerTable, MachineTable
+
+NONE, DB, PIPE1, PIPE, PIPE2 = range(5)
+
+
+@dataclass(frozen=True)
+class FoldTable:
+    """Folds of one group, (layers, machines) int64 each.
+
+    `step` is the cycles from one fold to the next, the longest if they are trimmed; `array_cycles` the layer's.
+    `used_rows` and `used_cols` are those of a full fold, `last_cols` the columns of the last column fold.
+    """
+
+    spatial_rows: Ints
+    spatial_cols: Ints
+    steps: Ints
+    row_folds: Ints
+    col_folds: Ints
+    used_rows: Ints
+    used_cols: Ints
+    last_cols: Ints
+    step: Ints
+    array_cycles: Ints
+    stationary: NDArray[np.bool_]
+
+    @property
+    def folds(self) -> Ints:
+        """Folds of one group."""
+        return self.row_folds * self.col_folds
+
+    @property
+    def reads_psums(self) -> NDArray[np.bool_]:
+        """Whether partial sums come back to the array."""
+        return self.stationary & (self.row_folds > 1)
+
+
+def fold_table(layers: LayerTable, machines: MachineTable) -> FoldTable:
+    """Return the folds of every layer on every machine."""
+    flow, r, c = machines.dataflow, machines.rows, machines.cols
+    spatial_rows = np.where(flow == OS, layers.m, layers.k)
+    spatial_cols = np.where(flow == IS, layers.m, layers.n)
+    t = np.select([flow == OS, flow == WS], [layers.k, layers.m], layers.n)
+    stationary = (flow != OS) & np.ones_like(t, np.bool_)
+    row_folds, col_folds = -(-spatial_rows // r), -(-spatial_cols // c)
+    folds = row_folds * col_folds
+    used_rows, used_cols = np.minimum(r, spatial_rows), np.minimum(c, spatial_cols)
+
+    short = (machines.overlap == DB) | (machines.on_bus & (machines.overlap == NONE))
+    step = np.select(
+        [short, machines.overlap == PIPE1, machines.overlap == PIPE, machines.overlap == PIPE2],
+        [t + r + c - 2, t + r, np.maximum(t, r), np.maximum(t, 2 * r - 1)],
+        t + 2 * r + c - 2,
+    )
+    tail = np.where(stationary | machines.on_bus, t + r + c - 2, t + 2 * r + c - 2)
+    padded = np.where(stationary, r, 0) + (folds - 1) * step + tail
+    base = np.where(machines.on_bus, t - 2, t - 2 + r)
+    trimmed = folds * base + spatial_rows * col_folds + spatial_cols * row_folds
+    return FoldTable(
+        spatial_rows=spatial_rows,
+        spatial_cols=spatial_cols,
+        steps=t,
+        row_folds=row_folds,
+        col_folds=col_folds,
+        used_rows=used_rows,
+        used_cols=used_cols,
+        last_cols=spatial_cols - (col_folds - 1) * c,
+        step=np.where(machines.trimmed, base + used_rows + used_cols, step),
+        array_cycles=layers.groups * np.where(machines.trimmed, trimmed, padded),
+        stationary=stationary,
+    )

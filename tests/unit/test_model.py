@@ -1,0 +1,213 @@
+"""The analytical model: is what it calls exact exact, and does what it estimates keep the laws of any memory system?
+
+How close its estimates come is measured by ``cyclesim validate fidelity``, not here.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cyclesim
+from cyclesim.cli import main
+from cyclesim.hardware import Hardware, Scratchpad
+from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
+from cyclesim.model.estimate import Estimates, estimate, estimate_many
+from cyclesim.schedule import schedule, sram_words
+from cyclesim.workload import GemmShape, Layer, Network
+from tests.laws.strategies import EVERY_VARIANT, array_machine, small_layers
+
+every_variant = pytest.mark.parametrize(("variant", "trimmed"), EVERY_VARIANT)
+sides = st.integers(1, 20)
+OPERANDS = ("ifmap", "filter", "psum", "ofmap")
+
+
+def network(*layers: Layer) -> Network:
+    return Network("network", layers)
+
+
+@every_variant
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sides, cols=sides)
+def test_cycles_folds_and_scratchpad_words_are_those_of_the_schedule(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int
+) -> None:
+    hardware = array_machine(variant, trimmed, rows, cols)
+    found = estimate(network(layer), hardware).layers[0]
+    groups, m, k, n = gemm_sizes(layer)
+    plan = schedule(m, k, n, hardware)
+    words = sram_words(plan, groups, ifmap_requests_per_pass(layer))
+    assert found.compute_cycles == groups * plan.cycles
+    assert (found.folds, found.step_cycles) == (groups * plan.folds, plan.longest_step)
+    assert found.spatial_used == groups * plan.spatial_rows * plan.spatial_cols
+    assert found.sram_reads == {"ifmap": words.ifmap, "filter": words.filter, "psum": words.psum}
+    assert found.sram_writes == {"ofmap": words.ofmap}
+
+
+@st.composite
+def memories(draw: st.DrawFn, hardware: Hardware) -> Hardware:
+    """Return the machine with any scratchpads and channel."""
+    pads = [Scratchpad(size_words=draw(st.sampled_from([1, 2, 30, 300, 5000, 10**6]))) for _ in range(3)]
+    bandwidth = draw(st.none() | st.sampled_from([Fraction(1, 3), Fraction(2), Fraction(31), Fraction(10**6)]))
+    return replace(
+        hardware,
+        ifmap_sram=pads[0],
+        filter_sram=pads[1],
+        ofmap_sram=pads[2],
+        psum_bits=draw(st.sampled_from([8, 32])),
+        interface_bandwidth="CALC" if bandwidth is None else "USER",
+        dram_bandwidth_words_per_cycle=bandwidth,
+        dram_latency_cycles=draw(st.sampled_from([1, 7, 200])),
+        dram_ports=draw(st.sampled_from(["shared", "separate"])),
+    )
+
+
+@every_variant
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(layer=small_layers(), rows=sides, cols=sides, data=st.data())
+def test_estimates_keep_the_laws_of_a_memory_system(
+    variant: str, trimmed: bool, layer: Layer, rows: int, cols: int, data: st.DataObject
+) -> None:
+    hardware = data.draw(memories(array_machine(variant, trimmed, rows, cols)))
+    found = estimate(network(layer), hardware).layers[0]
+    reads, writes = found.dram_reads, found.dram_writes["ofmap"]
+    assert found.stall_cycles >= 0
+    assert found.cold_start_cycles >= 0
+    assert found.drain_cycles >= 1
+    assert reads["psum"] + found.groups * found.m * found.n == writes
+    assert all(reads[operand] <= found.sram_reads[operand] for operand in ("ifmap", "filter", "psum"))
+    assert writes <= found.sram_writes["ofmap"]
+    bandwidth = hardware.dram_bandwidth_words_per_cycle
+    if bandwidth is not None:
+        words = found.dram_words
+        if hardware.dram_ports == "separate":
+            words = max(reads["ifmap"], reads["filter"], reads["psum"] + writes)
+        assert found.total_cycles * bandwidth >= words
+    large = Scratchpad(size_words=10**9)
+    roomy = replace(hardware, ifmap_sram=large, filter_sram=large, ofmap_sram=large)
+    least = estimate(network(layer), roomy).layers[0]
+    assert least.dram_words <= found.dram_words
+    assert least.dram_reads["filter"] == found.groups * found.k * found.n
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(layers=st.lists(small_layers(), min_size=1, max_size=4), data=st.data(), jobs=st.integers(1, 3))
+def test_many_are_the_same_as_one(layers: list[Layer], data: st.DataObject, jobs: int) -> None:
+    variants = data.draw(st.lists(st.sampled_from(EVERY_VARIANT), min_size=1, max_size=5))
+    arrays = [array_machine(*variant, data.draw(sides), data.draw(sides)) for variant in variants]
+    machines = [data.draw(memories(array)) for array in arrays]
+    many = estimate_many(layers, machines, jobs)
+    for i, layer in enumerate(layers):
+        for j, machine in enumerate(machines):
+            one = estimate(network(layer), machine).layers[0]
+            alone = {
+                **{name: getattr(one, name) for name in (f.name for f in fields(Estimates)) if hasattr(one, name)},
+                **{f"sram_{name}": words for name, words in {**one.sram_reads, **one.sram_writes}.items()},
+                **{f"dram_{name}": words for name, words in {**one.dram_reads, **one.dram_writes}.items()},
+            }
+            assert {field.name: int(getattr(many, field.name)[i, j]) for field in fields(Estimates)} == alone
+
+
+@pytest.mark.parametrize(
+    ("name", "machine"), [("alexnet", "default"), ("bert_base", "tpu_v1"), ("vit_b_16", "eyeriss")]
+)
+def test_layers_that_no_memory_holds_up_are_exact(name: str, machine: str) -> None:
+    """Products on a channel without limit: every figure but the peaks of DRAM words equals the simulated one."""
+    net, hardware = cyclesim.load_topology(name).select([5, 6]), cyclesim.load_hardware(machine)
+    hardware = replace(hardware, interface_bandwidth="CALC", dram_latency_cycles=1)
+    estimated, simulated = estimate(net, hardware), cyclesim.simulate(net, hardware)
+    for one, other in zip(estimated.layers, simulated.layers, strict=True):
+        for field in ("compute_cycles", "cold_start_cycles", "stall_cycles", "drain_cycles", "bound"):
+            assert getattr(one, field) == getattr(other, field), (one.name, field)
+        assert (one.dram_reads, one.dram_writes) == (other.dram_reads, other.dram_writes)
+        assert one.sram_bandwidth_peak == other.sram_bandwidth_peak
+
+
+def test_the_least_bandwidth_is_one_without_stalls_and_one_less_has_some() -> None:
+    layer = Layer("product", 0, "gemm", GemmShape(m=300, n=200, k=400))
+    hardware = array_machine("ws", False, 16, 16)
+    least = estimate(network(layer), hardware).layers[0].least_bandwidth
+    assert least is not None
+    stalls = [
+        estimate(
+            network(layer),
+            replace(hardware, interface_bandwidth="USER", dram_bandwidth_words_per_cycle=Fraction(bandwidth)),
+        ).layers[0].stall_cycles
+        for bandwidth in (least, least - 1)
+    ]  # fmt: skip
+    assert stalls[0] == 0 < stalls[1]
+
+
+def test_neither_numba_nor_h5py_is_loaded() -> None:
+    code = (
+        "import sys, cyclesim; "
+        "cyclesim.estimate(cyclesim.load_topology('alexnet'), cyclesim.load_hardware('default')); "
+        "print(sorted({'numba', 'h5py'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout == "[]\n"
+
+
+def test_arguments_are_checked() -> None:
+    net, hardware = cyclesim.load_topology("alexnet"), cyclesim.load_hardware("default")
+    with pytest.raises(cyclesim.BadInput, match="dataflow must be one of os, ws, is"):
+        estimate(net, hardware, dataflow="wss")
+    with pytest.raises(cyclesim.BadInput, match="the model estimates memory native only"):
+        estimate(net, replace(hardware, memory_model="scalesim"))
+    with pytest.raises(cyclesim.BadInput, match="has no layers"):
+        estimate(Network("empty", ()), hardware)
+
+
+# --------------------------------------------------------------------------------------------------- command line
+
+
+def test_the_command_writes_the_reports_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["estimate", "-t", "alexnet", "--layers", "5-6"]) == 0
+    assert capsys.readouterr().out.endswith("cycles estimated: results/default-estimate\n")
+    folder = tmp_path / "results/default-estimate"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "BANDWIDTH_REPORT.csv", "COMPUTE_REPORT.csv", "DETAILED_ACCESS_REPORT.csv", "STALL_REPORT.csv", "SUMMARY.json",
+    ]  # fmt: skip
+    summary = json.loads((folder / "SUMMARY.json").read_text(encoding="utf-8"))
+    assert summary["engine"] == "estimate"
+    found = cyclesim.estimate(cyclesim.load_topology("alexnet").select([5, 6]), cyclesim.load_hardware("default"))
+    assert summary["layers"] == [layer.to_dict() for layer in found.layers]
+    assert summary["totals"]["stall_by"] is None
+
+
+def test_the_command_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweeps = ["--sweep", "DramBandwidth=1,2", "--sweep", "Dataflow=os,ws,is"]
+    assert main(["estimate", "--layers", "0", *sweeps, "-q"]) == 0
+    lines = (tmp_path / "results/default-estimate/SWEEP.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 6
+    assert lines[0].startswith("DramBandwidth,Dataflow,LayerID,Layer,type,")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--memory", "scalesim"), "cyclesim: --memory: the model estimates memory native only\n"),
+        (("-t", "alexnt"), "cyclesim: -t: "),
+        (("--traces", "all"), "cyclesim: unknown arguments: --traces all"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["estimate", "-t", "alexnet", *words]) == 2
+    said = capsys.readouterr()
+    assert message in said.err or "alexnet" in said.err
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
