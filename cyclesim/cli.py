@@ -158,7 +158,8 @@ def _add_run(commands: Any) -> None:
     add("-p", "--path", default="results", metavar="OUT", help="output folder; the run's files go to OUT/RUN_NAME")
     add("-i", "--input-type", choices=["conv", "gemm"], help="kind of a SCALE-Sim topology (found out by default)")
     add("-l", "--layout", metavar="FILE", help="accepted for SCALE-Sim's sake; a layout file is not needed")
-    add("--memory", choices=["native", "scalesim"], help="memory model, in place of the file's")
+    add("--memory", choices=["native", "scalesim", "scalesim2"],
+        help="memory model, in place of the file's; scalesim is SCALE-Sim 3.0.0, scalesim2 is SCALE-Sim 2.0.2")
     add("--dataflow", type=str.lower, choices=["os", "ws", "is"], help="in place of the file's")
     add("--traces", choices=["none", "sram", "dram", "all"], help="traces to write (default none)")
     add("-s", "--save", type=str.upper, choices=["Y", "N"], help="Y is --traces all, N is --traces none")
@@ -186,7 +187,7 @@ def _add_validate(commands: Any) -> None:
     validate.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="of the random cases (default 0)")
     validate.add_argument(
         "--scalesim", metavar="PYTHON",
-        help="Python of an environment with SCALE-Sim 3.0.0, to compare with (scalesim, speed)",
+        help="Python of an environment with SCALE-Sim 3.0.0, to compare with (scalesim, speed), or 2.0.2 (scalesim)",
     )  # fmt: skip
     validate.set_defaults(run=_validate)
 
@@ -226,7 +227,8 @@ def _validate(options: argparse.Namespace) -> int:
             message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
             raise BadInput("cyclesim", None, message)
     if "scalesim" in options.suites and options.scalesim is None:
-        message = "validate scalesim: needs --scalesim PYTHON, the Python of an environment with SCALE-Sim 3.0.0"
+        needed = "the Python of an environment with SCALE-Sim 3.0.0 or 2.0.2"
+        message = f"validate scalesim: needs --scalesim PYTHON, {needed}"
         raise BadInput("cyclesim", None, message)
     settings = Settings(options.quick, options.seed, options.scalesim, main)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cyclesim.results import RunResult
 from cyclesim.scalesim.layer import ScaleSimResult
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 
 _SIDES = (("IFMAP", "ifmap", "Reads"), ("Filter", "filter", "Reads"), ("OFMAP", "ofmap", "Writes"))
 
@@ -35,6 +36,10 @@ def _compute(layer: ScaleSimResult) -> list[int | float]:
     return [layer.total_cycles, total, layer.stall_cycles, *percentages]
 
 
+def _compute_without_prefetch(layer: ScaleSimResult) -> list[int | float]:
+    return _compute(layer)[1:]
+
+
 def _bandwidth(layer: ScaleSimResult) -> list[int | float]:
     sram, dram = {**layer.sram_reads, **layer.sram_writes}, {**layer.dram_reads, **layer.dram_writes}
     operands = [operand for _, operand, _ in _SIDES]
@@ -49,9 +54,8 @@ def _access(layer: ScaleSimResult) -> list[int | float]:
     figures: list[int | float] = []
     for _, operand, _ in _SIDES:
         first, last = layer.sram_first_cycle[operand], layer.sram_last_cycle[operand]
-        assert first is not None, "every operand has a request"
-        assert last is not None, "every operand has a request"
-        figures += [float(first), float(last), sram[operand]]
+        # SCALE-Sim's start and stop of an operand without a request are the integers that they are set to first.
+        figures += [0 if first is None else float(first), 0 if last is None else float(last), sram[operand]]
     for _, operand, _ in _SIDES:
         figures += [float(_first(layer, operand)), float(_last(layer, operand)), dram[operand]]
     return figures
@@ -77,8 +81,10 @@ SCALESIM_REPORTS: dict[str, tuple[tuple[str, ...], Callable[[ScaleSimResult], li
 
 
 def scalesim_report_text(name: str, run: RunResult) -> str:
-    """Return the text of the report of this file name."""
+    """Return the text of the report of this file name, as the version that the memory model follows has it."""
     columns, figures = SCALESIM_REPORTS[name]
+    if figures is _compute and not SCALESIM_VERSIONS[run.hardware.memory_model].reports_prefetch:
+        columns, figures = (columns[0], *columns[2:]), _compute_without_prefetch
     lines = [_line(columns)]
     for layer in run.layers:
         assert isinstance(layer, ScaleSimResult), "a run of this memory model"
