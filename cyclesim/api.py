@@ -8,23 +8,24 @@ from typing import Literal
 
 from cyclesim import shipped
 from cyclesim.errors import CyclesimWarning, one_of
-from cyclesim.hardware import MEMORY_MODELS, Hardware
+from cyclesim.hardware import MEMORY_MODELS, Hardware, MemoryModel
 from cyclesim.inputs import read_machine
 from cyclesim.readers.scalesim_topology import read_scalesim_topology
 from cyclesim.readers.topology import read_topology
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.workload import Network
 
 
 def load_hardware(
-    name_or_path: str | os.PathLike[str], memory: Literal["native", "scalesim"] | None = None
+    name_or_path: str | os.PathLike[str], memory: MemoryModel | None = None
 ) -> Hardware:
     """Load a machine: a shipped one by its bare name, or a .cfg file.
 
     Parameters
     ----------
     name_or_path : str or path
-    memory : {"native", "scalesim"}, optional
-        In place of the file's MemoryModel. A file is read by SCALE-Sim's rules in memory model scalesim.
+    memory : {"native", "scalesim", "scalesim2"}, optional
+        In place of the file's MemoryModel. A file is read by SCALE-Sim's rules in memory models scalesim and scalesim2.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def load_hardware(
 def load_topology(
     name_or_path: str | os.PathLike[str],
     kind: Literal["conv", "gemm"] | None = None,
-    memory: Literal["native", "scalesim"] = "native",
+    memory: MemoryModel = "native",
 ) -> Network:
     """Load a network: a shipped one by its bare name, or a .csv file.
 
@@ -49,7 +50,7 @@ def load_topology(
     name_or_path : str or path
     kind : {"conv", "gemm"}, optional
         What the rows of a file in SCALE-Sim's format are; found out from the file if left out.
-    memory : {"native", "scalesim"}
+    memory : {"native", "scalesim", "scalesim2"}
         By whose rules the file is read; SCALE-Sim takes rows for convolutions if `kind` is left out.
 
     Raises
@@ -58,8 +59,9 @@ def load_topology(
         If there is no such network or file, or if it cannot be used; the message names the line.
     """
     path = shipped.find("topologies", name_or_path)
-    if one_of("memory", memory, MEMORY_MODELS) == "scalesim":
-        network, messages = read_scalesim_topology(path, kind, lambda layer: None)
+    version = SCALESIM_VERSIONS.get(one_of("memory", memory, MEMORY_MODELS))
+    if version is not None:
+        network, messages = read_scalesim_topology(path, kind, lambda layer: None, version)
     else:
         network, messages = read_topology(path, kind)
     _warn(messages)

@@ -174,7 +174,8 @@ def _add_inputs(command: Any) -> None:
     add("-c", "--config", default="default", metavar="CFG", help="shipped machine or .cfg file")
     add("-p", "--path", default="results", metavar="OUT", help="output folder; files go to a folder of the run's in it")
     add("-i", "--input-type", choices=["conv", "gemm"], help="kind of a SCALE-Sim topology (found out by default)")
-    add("--memory", choices=["native", "scalesim"], help="memory model, in place of the file's")
+    add("--memory", choices=["native", "scalesim", "scalesim2"],
+        help="memory model, in place of the file's; scalesim is SCALE-Sim 3.0.0, scalesim2 is SCALE-Sim 2.0.2")
     add("--dataflow", type=str.lower, choices=["os", "ws", "is"], help="in place of the file's")
     add("--layers", metavar="LIST", help="0-based layers to take, such as 0,2-4")
     add("--sweep", action="append", default=[], metavar="KEY=V1,V2",
@@ -202,7 +203,7 @@ def _add_validate(commands: Any) -> None:
     validate.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="of the random cases (default 0)")
     validate.add_argument(
         "--scalesim", metavar="PYTHON",
-        help="Python of an environment with SCALE-Sim 3.0.0, to compare with (scalesim, speed)",
+        help="Python of an environment with SCALE-Sim 3.0.0, to compare with (scalesim, speed), or 2.0.2 (scalesim)",
     )  # fmt: skip
     validate.set_defaults(run=_validate)
 
@@ -248,7 +249,8 @@ def _validate(options: argparse.Namespace) -> int:
             message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
             raise BadInput("cyclesim", None, message)
     if "scalesim" in options.suites and options.scalesim is None:
-        message = "validate scalesim: needs --scalesim PYTHON, the Python of an environment with SCALE-Sim 3.0.0"
+        needed = "the Python of an environment with SCALE-Sim 3.0.0 or 2.0.2"
+        message = f"validate scalesim: needs --scalesim PYTHON, {needed}"
         raise BadInput("cyclesim", None, message)
     settings = Settings(options.quick, options.seed, options.scalesim, main)
     try:

@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
     network, point, others, warnings = read_inputs(options)
     hardware = point.hardware
     traces = _trace_options(options)
-    native = hardware.memory_model == "native"
+    native = not hardware.follows_scalesim
     if not native and options.window:
-        raise BadInput("cyclesim", None, "--window: memory model scalesim has no bandwidth series")
+        raise BadInput("cyclesim", None, f"--window: memory model {hardware.memory_model} has no bandwidth series")
     if options.sweep:
         _refuse_with_sweep(options, traces)
         return _sweep(options, network, [point, *others], warnings)
@@ -142,7 +142,7 @@ def _sweep(options: argparse.Namespace, network: Network, found: list[Point], wa
 
 def _check_layers(network: Network, point: Point) -> None:
     """Refuse a point of a sweep on which SCALE-Sim fails, in its memory model."""
-    if point.hardware.memory_model != "scalesim":
+    if not point.hardware.follows_scalesim:
         return
     for layer in network.layers:
         problem = layer_problem(layer, point.hardware)
@@ -277,7 +277,7 @@ def _encoder(traces: TraceOptions, hardware: Hardware) -> ChunkEncoder | None:
     """Return what encodes the traces that are asked for."""
     if not traces.any:
         return None
-    if traces.form == "csv" and hardware.memory_model == "scalesim":
+    if traces.form == "csv" and hardware.follows_scalesim:
         from cyclesim.scalesim.text import ScaleSimText
 
         return ScaleSimText(traces.sram, traces.dram)

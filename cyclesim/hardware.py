@@ -13,14 +13,14 @@ from typing import Literal
 Dataflow = Literal["os", "ws", "is"]
 FoldOverlap = Literal["none", "db", "pipe1", "pipe", "pipe2"]
 OsDrain = Literal["shift", "bus"]
-MemoryModel = Literal["native", "scalesim"]
+MemoryModel = Literal["native", "scalesim", "scalesim2"]
 InterfaceBandwidth = Literal["CALC", "USER"]
 DramPorts = Literal["shared", "separate"]
 
 DATAFLOWS: tuple[Dataflow, ...] = ("os", "ws", "is")
 FOLD_OVERLAPS: tuple[FoldOverlap, ...] = ("none", "db", "pipe1", "pipe", "pipe2")
 OS_DRAINS: tuple[OsDrain, ...] = ("shift", "bus")
-MEMORY_MODELS: tuple[MemoryModel, ...] = ("native", "scalesim")
+MEMORY_MODELS: tuple[MemoryModel, ...] = ("native", "scalesim", "scalesim2")
 INTERFACE_BANDWIDTHS: tuple[InterfaceBandwidth, ...] = ("CALC", "USER")
 DRAM_PORTS: tuple[DramPorts, ...] = ("shared", "separate")
 
@@ -81,7 +81,7 @@ class Hardware:
 
     `scalesim_read_bandwidths` counts in memory model scalesim with InterfaceBandwidth USER only: words per cycle in
     which ifmap and filter are read, ``IfmapSRAMBankBandwidth`` and ``FilterSRAMBankBandwidth`` of ``[layout]``; None
-    where they are not given. It takes no part in comparisons. Offsets may be negative in memory model scalesim.
+    where they are not given. It takes no part in comparisons. Offsets may be negative where SCALE-Sim is followed.
 
     Raises
     ------
@@ -126,6 +126,11 @@ class Hardware:
     def variant(self) -> str:
         """Name of the array's variant, such as ``ws-pipe``."""
         return variant_name(self.dataflow, self.fold_overlap, self.os_drain)
+
+    @property
+    def follows_scalesim(self) -> bool:
+        """Whether the memory model is that of a version of SCALE-Sim (`scalesim_versions`)."""
+        return self.memory_model != "native"
 
     def expanded(self) -> dict[str, str | int | bool | None]:
         """Return every setting under its name in the .cfg, defaults filled in, rationals as text.

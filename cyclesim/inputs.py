@@ -1,4 +1,4 @@
-"""Reads machines and networks by the rules of their memory model: SCALE-Sim's own in scalesim mode, else ours."""
+"""Reads machines and networks by the rules of their memory model: SCALE-Sim's own where it is followed, else ours."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cyclesim.readers.scalesim_topology import read_scalesim_topology
 from cyclesim.readers.text import printable, read_text
 from cyclesim.readers.topology import read_topology
 from cyclesim.scalesim.limits import layer_problem
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.workload import Network
 
 
@@ -27,7 +28,7 @@ def read_machine(path: Path, overrides: Mapping[str, str]) -> tuple[Hardware, li
     BadInput
         If the file cannot be read or a value used.
     """
-    if memory_model_of(path, overrides) == "scalesim":
+    if memory_model_of(path, overrides) in SCALESIM_VERSIONS:
         hardware, warnings = read_scalesim_hardware(path, overrides)
         return hardware, [*warnings, *_native_keys(path)]
     return read_hardware(path, overrides)
@@ -51,10 +52,11 @@ def read_network(path: Path, kind: Literal["conv", "gemm"] | None, hardware: Har
     Raises
     ------
     BadInput
-        If the file cannot be read or used; in memory model scalesim also if SCALE-Sim fails on it.
+        If the file cannot be read or used; where SCALE-Sim is followed also if it fails on it.
     """
-    if hardware.memory_model == "scalesim":
-        return read_scalesim_topology(path, kind, lambda layer: layer_problem(layer, hardware))
+    if hardware.follows_scalesim:
+        version = SCALESIM_VERSIONS[hardware.memory_model]
+        return read_scalesim_topology(path, kind, lambda layer: layer_problem(layer, hardware), version)
     return read_topology(path, kind)
 
 
@@ -66,4 +68,4 @@ def swept_key(key: str, memory_model: str) -> str:
     BadInput
         If no key of the .cfg that has an effect in this memory model has this name.
     """
-    return scalesim_key_name(key) if memory_model == "scalesim" else key_name(key)
+    return scalesim_key_name(key, memory_model) if memory_model in SCALESIM_VERSIONS else key_name(key)

@@ -61,7 +61,7 @@ class RunFolder:
     """
 
     def __init__(self, folder: Path, key: str, memory_model: str = "native") -> None:
-        self._scalesim = memory_model == "scalesim"
+        self._scalesim = memory_model != "native"
         self._reports = tuple(SCALESIM_REPORTS if self._scalesim else REPORTS)
         self.folder = folder
         self._partial = folder / PARTIAL

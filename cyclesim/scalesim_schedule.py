@@ -1,4 +1,4 @@
-"""SCALE-Sim 3.0.0's schedule: folds that never overlap, and an output drain of its own (docs/scalesim-parity.md, 6).
+"""SCALE-Sim's schedule: folds that never overlap, and an output drain of its own (docs/scalesim-parity.md, 6).
 
 The patterns of demand are the native ones with other cycle numbers, so that the same kernels generate both.
 """
@@ -63,4 +63,4 @@ def layer_schedule(layer: Layer, hardware: Hardware) -> Schedule:
     """Return the schedule of a layer's groups in the machine's memory model."""
     _, m, k, n = gemm_sizes(layer)
     plan = schedule(m, k, n, hardware)
-    return ScaleSimSchedule(**vars(plan)) if hardware.memory_model == "scalesim" else plan
+    return ScaleSimSchedule(**vars(plan)) if hardware.follows_scalesim else plan

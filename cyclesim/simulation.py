@@ -149,7 +149,7 @@ class LayerRunner:
             self._put(passed, stretch)
 
         try:
-            if hardware.memory_model == "scalesim":
+            if hardware.follows_scalesim:
                 return ScaleSimLayer(plan, hardware, encoder, self._submit, self._check).run(put), None
             return _Drive(plan, hardware, encoder, self._window, self._submit, self._check).run(put)
         finally:
@@ -308,7 +308,7 @@ def _result(
 
 
 def layer_cycles(layer: Layer, hardware: Hardware) -> int:
-    """Return the array cycles of a layer in closed form; in memory model scalesim, its demand rows."""
+    """Return the array cycles of a layer in closed form; where SCALE-Sim is followed, its demand rows."""
     return gemm_sizes(layer)[0] * layer_schedule(layer, hardware).cycles
 
 
@@ -378,7 +378,7 @@ def simulate(
     Raises
     ------
     BadInput
-        If an argument is not one of those allowed, the network is empty, or memory model scalesim cannot run it.
+        If an argument is not one of those allowed, the network is empty, or SCALE-Sim is followed and cannot run it.
     """
     _check_arguments(network, hardware, jobs)
     if memory is not None:
@@ -390,7 +390,7 @@ def simulate(
             raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
-    if hardware.memory_model == "scalesim":
+    if hardware.follows_scalesim:
         hardware = scalesim_machine(hardware)
         network = scalesim_network(network, hardware)
     problem = overlap_warning(network.layers, hardware)

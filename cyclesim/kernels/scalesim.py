@@ -1,4 +1,4 @@
-"""SCALE-Sim 3.0.0's buffers: what misses, what a window of lines holds, when results drain, and what that costs.
+"""SCALE-Sim's buffers: what misses, what a window of lines holds, when results drain, and what that costs.
 
 docs/scalesim-parity.md says what is computed and why it is no hardware. A buffer's state is an array of integers that
 the caller keeps, so that a layer is passed a chunk of demand rows at a time; what a buffer holds is a map over the
@@ -230,14 +230,12 @@ def open_window(held, base, count, head, head_words, space, requests, stream, fo
 
 
 @njit(cache=True, nogil=True)
-def _offset_after(offset, request, moves, before, fetch_rows):
-    """Return a row's offset after so many prefetches: what is late is charged twice, what is early moves it back."""
+def _offset_after(offset, request, moves, before, fetch_rows, late_charges):
+    """Return a row's offset after so many prefetches: what is late is charged so often, what is early moves it back."""
     for i in range(moves):
         arrives = (before + i + 1) * (fetch_rows + 1) - 1
         late = arrives - (request + offset)
-        offset += late
-        if late > 0:
-            offset += late
+        offset += late_charges * late if late > 0 else late
     return offset
 
 
@@ -303,8 +301,8 @@ def _write(state, request, words, half, line_words, drain_lines, log, padded):
 
 @njit(cache=True, nogil=True)
 def pass_rows(
-    state, words, ifmap_moves, filter_moves, ifmap_fetch, filter_fetch, half, line_words, drain_lines, log, padded,
-    requested, ifmap_stamps, filter_stamps, ofmap_stamps,
+    state, words, ifmap_moves, filter_moves, ifmap_fetch, filter_fetch, half, line_words, drain_lines, late_charges,
+    write_latency, log, padded, requested, ifmap_stamps, filter_stamps, ofmap_stamps,
 ):  # fmt: skip
     """Move the row loop on: stamps and stalls of a chunk of rows.
 
@@ -320,6 +318,8 @@ def pass_rows(
         Rows of a prefetch.
     half, line_words, drain_lines : int
         Half the write buffer [words], words of a line, lines of a drain.
+    late_charges, write_latency : int
+        How often a late prefetch is charged, cycles of a write that are no stall.
     log : (drains, 2) int64
         Gains the cycle and the lines of each drain.
     padded : (drains, 2) int64
@@ -338,11 +338,13 @@ def pass_rows(
         request = state[ROW] + state[STALLS]
         ifmap_offset, filter_offset = 1, 1
         if ifmap_moves.size and ifmap_moves[row]:
-            ifmap_offset = _offset_after(1, request, ifmap_moves[row], state[IFMAP_PREFETCHES], ifmap_fetch)
-            state[IFMAP_PREFETCHES] += ifmap_moves[row]
+            before = state[IFMAP_PREFETCHES]
+            ifmap_offset = _offset_after(1, request, ifmap_moves[row], before, ifmap_fetch, late_charges)
+            state[IFMAP_PREFETCHES] = before + ifmap_moves[row]
         if filter_moves.size and filter_moves[row]:
-            filter_offset = _offset_after(1, request, filter_moves[row], state[FILTER_PREFETCHES], filter_fetch)
-            state[FILTER_PREFETCHES] += filter_moves[row]
+            before = state[FILTER_PREFETCHES]
+            filter_offset = _offset_after(1, request, filter_moves[row], before, filter_fetch, late_charges)
+            state[FILTER_PREFETCHES] = before + filter_moves[row]
         written = request
         if words[row]:
             written = _write(state, request, words[row], half, line_words, drain_lines, log, padded)
@@ -350,7 +352,7 @@ def pass_rows(
         ifmap_stamps[row] = request + ifmap_offset
         filter_stamps[row] = request + filter_offset
         ofmap_stamps[row] = written
-        state[STALLS] += max(ifmap_offset - 1, filter_offset - 1, written - request)
+        state[STALLS] += max(ifmap_offset - 1, filter_offset - 1, written - request - write_latency)
         state[ROW] += 1
     return words.size
 

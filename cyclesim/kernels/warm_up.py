@@ -14,7 +14,7 @@ def warm_up(traces: str | None = None, memory_model: str = "native") -> None:
     ----------
     traces : {"hdf5", "csv"}, optional
         Whether, and how, the run writes traces. 64-bit addresses are rare: their kernels are compiled when they come.
-    memory_model : {"native", "scalesim"}
+    memory_model : {"native", "scalesim", "scalesim2"}
         Whose buffers are simulated.
     """
     from cyclesim.kernels import demand
@@ -27,7 +27,7 @@ def warm_up(traces: str | None = None, memory_model: str = "native") -> None:
     out = np.zeros((1, 1), np.int32)
     demand.requests_per_cycle(stream, table, 1, 0, requests)
     demand.tally(requests, totals)
-    if memory_model == "scalesim":
+    if memory_model != "native":
         demand.fill(stream, table, 1, 0, out, requests)
         _warm_up_scalesim(stream, table, out)
     else:
@@ -39,7 +39,7 @@ def warm_up(traces: str | None = None, memory_model: str = "native") -> None:
 
         demand.fill(stream, table, 1, 0, out, requests)
         text.format_rows(np.zeros(1, np.int64), out, np.zeros(64, np.uint8))
-        if memory_model == "scalesim":
+        if memory_model != "native":
             text.format_float_rows(np.zeros(1, np.int64), axis, 1, 1, np.zeros(64, np.uint8))
         return
     from cyclesim.kernels import encode, lzf
@@ -91,6 +91,6 @@ def _warm_up_scalesim(stream: Any, table: Any, chunk: Any) -> None:
         chunk, 0, held, np.zeros(scalesim.WINDOW_FIELDS, np.int64), np.ones(4, np.int64), cursor, cursor.copy(), words,
         words.copy(), words.copy(), moves, stream, table, 1, np.zeros(1, np.int32),
     )  # fmt: skip
-    scalesim.pass_rows(state, moves, moves, moves, 1, 1, 1, 1, 1, pairs, pairs.copy(), *numbers)
+    scalesim.pass_rows(state, moves, moves, moves, 1, 1, 1, 1, 1, 2, 0, pairs, pairs.copy(), *numbers)
     scalesim.flush(state, 0, 1, 1, pairs, pairs.copy())
     scalesim.lay_lines(words, 0, pairs, 1, words.copy())

@@ -97,7 +97,7 @@ def parse_hardware(
             raise setting.error(f"{name} {error}") from error
     hardware = _build(ini, stem, given, values)
     warnings = []
-    if without_effect and hardware.memory_model == "native":
+    if without_effect and not hardware.follows_scalesim:
         keys = _listed(list(dict.fromkeys(without_effect)))
         warnings.append(f"{text.file}: these keys of SCALE-Sim have no effect: {keys}")
     if unknown:

@@ -1,4 +1,4 @@
-"""Reads a machine by SCALE-Sim 3.0.0's rules, which memory model scalesim keeps: what does that simulator see?
+"""Reads a machine by SCALE-Sim's rules, which memory models scalesim and scalesim2 keep: what does that simulator see?
 
 The syntax is in `scalesim_ini`; numbers are what Python's ``int()`` takes. Whatever SCALE-Sim fails on is an error,
 and so is what it has and this mode has not. Keys without effect may be absent; if they are there, they are read
@@ -16,12 +16,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from cyclesim.errors import BadInput
-from cyclesim.hardware import DATAFLOWS, INTERFACE_BANDWIDTHS, Dataflow, Hardware, InterfaceBandwidth, Scratchpad
+from cyclesim.hardware import (
+    DATAFLOWS,
+    INTERFACE_BANDWIDTHS,
+    MEMORY_MODELS,
+    Dataflow,
+    Hardware,
+    InterfaceBandwidth,
+    MemoryModel,
+    Scratchpad,
+)
 from cyclesim.readers.hwkeys import KEYS, MAX_ARRAY, MAX_LINE_WORDS, MAX_SRAM_KB, option_name
 from cyclesim.readers.hwkeys import run_name as parse_run_name
 from cyclesim.readers.ini import without_comment
 from cyclesim.readers.scalesim_ini import ScalesimIni, parse_scalesim_ini
 from cyclesim.readers.text import Text, got, printable, python_integer, read_text
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS, ScaleSimVersion
 
 MAX_OFFSET_WORDS = 10**15
 """Largest offset, either way: SCALE-Sim holds addresses in doubles."""
@@ -40,10 +50,9 @@ _SECTION_OF = {
     "IfmapSRAMBankBandwidth": "layout",
     "FilterSRAMBankBandwidth": "layout",
 }
-"""The keys with an effect. SCALE-Sim has no default for any of them."""
+"""The keys with an effect, those of [layout] in version 3.0.0 only. SCALE-Sim has no default for any of them."""
 
 _FOR_USER = ("Bandwidth", "IfmapSRAMBankBandwidth", "FilterSRAMBankBandwidth")
-_NAMES = {name.lower(): name for name in (*_SECTION_OF, "MemoryModel")}
 _SWITCHES = (
     ("run_presets", "UseRamulatorTrace", "False"),
     ("layout", "IfmapCustomLayout", "False"),
@@ -66,7 +75,7 @@ _T = TypeVar("_T")
 
 
 def read_scalesim_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Hardware, list[str]]:
-    """Read a machine for memory model scalesim.
+    """Read a machine for memory model scalesim or scalesim2: the option's, the file's or, if neither says it, scalesim.
 
     Parameters
     ----------
@@ -89,10 +98,9 @@ def read_scalesim_hardware(path: Path, overrides: Mapping[str, str] | None = Non
         file's line or the option.
     """
     text = read_text(path, keep_mark=True)
-    options = {scalesim_key_name(key): value.strip() for key, value in (overrides or {}).items()}
-    config = _Config(parse_scalesim_ini(text), options)
-    _check_memory_model(config)
-    return _build(config)
+    model = _memory_model(text, overrides or {})
+    options = {scalesim_key_name(key, model): value.strip() for key, value in (overrides or {}).items()}
+    return _build(_Config(parse_scalesim_ini(text), options, model))
 
 
 def memory_model_of(path: Path, overrides: Mapping[str, str]) -> str:
@@ -112,29 +120,44 @@ def memory_model_of(path: Path, overrides: Mapping[str, str]) -> str:
     return asked or "native"
 
 
-def scalesim_key_name(key: str) -> str:
+def scalesim_key_name(key: str, memory_model: str) -> str:
     """Return a swept key as the documentation spells it.
 
     Raises
     ------
     BadInput
-        If no key of the .cfg that has an effect in memory model scalesim has this name.
+        If no key of the .cfg that has an effect in this memory model has this name.
     """
-    name = _NAMES.get(key.strip().lower())
+    names = _names(memory_model)
+    name = names.get(key.strip().lower())
     if name is None:
         native = KEYS.get(key.strip().lower())
-        wrong = "has no effect in memory model scalesim" if native else "must be a key of the .cfg with an effect"
-        message = f"{wrong}; the keys that have one are {', '.join(_NAMES.values())} {got(key, _NAMES.values())}"
+        wrong = "must be a key of the .cfg with an effect"
+        wrong = f"has no effect in memory model {memory_model}" if native else wrong
+        message = f"{wrong}; the keys that have one are {', '.join(names.values())} {got(key, names.values())}"
         raise BadInput("cyclesim", None, f"--sweep {printable(key[:60])}: {message}")
     return name
 
 
+def _names(memory_model: str) -> dict[str, str]:
+    """Return the keys with an effect, by their names in lower case."""
+    has_layout = SCALESIM_VERSIONS[memory_model].has_layout
+    keys = [name for name, section in _SECTION_OF.items() if has_layout or section != "layout"]
+    return {name.lower(): name for name in (*keys, "MemoryModel")}
+
+
 @dataclass(frozen=True)
 class _Config:
-    """A parsed file, and the options that win over it."""
+    """A parsed file, the options that win over it, and the memory model that is asked for."""
 
     ini: ScalesimIni
     options: Mapping[str, str]
+    memory_model: MemoryModel
+
+    @property
+    def version(self) -> ScaleSimVersion:
+        """The version of SCALE-Sim by whose rules the file is read."""
+        return SCALESIM_VERSIONS[self.memory_model]
 
     def value(self, name: str, parse: Callable[[str], _T], parse_option: Callable[[str], _T] | None = None) -> _T:
         """Return what `parse` makes of a key with an effect: the option's text if there is one, else the file's."""
@@ -165,7 +188,7 @@ def _missing(ini: ScalesimIni, section: str, name: str) -> BadInput:
     sections = ini.parser.sections()
     shouted = [each for each in sections if each.lower() == section and section not in sections]
     misplaced = [(each, name.lower()) for each in sections if ini.has(each, name)]
-    known = {*_NAMES, *(key.lower() for _, key, *_ in (*_SWITCHES, *_UNUSED))}
+    known = {*_names("scalesim"), *(key.lower() for _, key, *_ in (*_SWITCHES, *_UNUSED))}
     strangers = [(each, key) for each in sections for key in ini.parser.options(each) if key not in known]
     close = difflib.get_close_matches(name.lower(), [key for _, key in strangers], 1, _TYPO_CUTOFF)
     if shouted:
@@ -192,35 +215,42 @@ def _file_memory_model(text: Text) -> tuple[str | None, int]:
     return None, 0
 
 
-def _check_memory_model(config: _Config) -> None:
-    """Refuse another memory model than the one whose rules these are."""
-    rule = "MemoryModel must be scalesim where a file is read by SCALE-Sim's rules"
-    if "MemoryModel" in config.options:
-        option = config.options["MemoryModel"]
-        if option.lower() != "scalesim":
-            raise _option_error("MemoryModel", f"{rule} {got(option)}")
-        return
-    asked, line = _file_memory_model(config.ini.text)
-    if asked not in (None, "scalesim"):
-        raise config.ini.text.error(line, f"{rule} {got(asked or '')}")
+def _memory_model(text: Text, overrides: Mapping[str, str]) -> MemoryModel:
+    """Return which of the memory models whose rules these are is asked for; refuse others."""
+    rule = f"MemoryModel must be {' or '.join(SCALESIM_VERSIONS)} where a file is read by SCALE-Sim's rules"
+    for key, value in overrides.items():
+        if key.strip().lower() == "memorymodel":
+            for model in MEMORY_MODELS:
+                if model in SCALESIM_VERSIONS and value.strip().lower() == model:
+                    return model
+            raise _option_error("MemoryModel", f"{rule} {got(value.strip())}")
+    asked, line = _file_memory_model(text)
+    for model in MEMORY_MODELS:
+        if model in SCALESIM_VERSIONS and asked in (None, model):
+            return model
+    raise text.error(line, f"{rule} {got(asked or '')}")
 
 
 def _build(config: _Config) -> tuple[Hardware, list[str]]:
     """Look at the keys in the order in which SCALE-Sim does, and make the machine."""
     run_name = config.value("run_name", parse_run_name)
     interface = config.value("InterfaceBandwidth", _interface, KEYS["interfacebandwidth"].parse)
-    _check_unsupported(config.ini)
+    if config.version.has_layout:
+        _check_switches(config.ini)
+    _check_network_presets(config)
     rows = config.value("ArrayHeight", _between(1, MAX_ARRAY))
     cols = config.value("ArrayWidth", _between(1, MAX_ARRAY))
     srams = [config.value(f"{operand}SramSzkB", _between(1, MAX_SRAM_KB)) for operand in _OPERANDS]
     offset = _between(-MAX_OFFSET_WORDS, MAX_OFFSET_WORDS)
     offsets = [config.value(f"{operand}Offset", offset) for operand in _OPERANDS]
     dataflow, warnings = _dataflow(config)
-    _check_unused(config, interface)
+    if config.version.has_layout:
+        _check_unused(config, interface)
     bandwidth: Fraction | None = None
     read_bandwidths: tuple[int, int] | None = None
     if interface == "USER":
-        read_bandwidths = (_read_bandwidth(config, "Ifmap"), _read_bandwidth(config, "Filter"))
+        if config.version.has_layout:
+            read_bandwidths = (_read_bandwidth(config, "Ifmap"), _read_bandwidth(config, "Filter"))
         bandwidth = Fraction(config.value("Bandwidth", _first_bandwidth))
     elif "InterfaceBandwidth" not in config.options:
         for name in _FOR_USER:
@@ -238,7 +268,7 @@ def _build(config: _Config) -> tuple[Hardware, list[str]]:
         ifmap_offset_words=offsets[0],
         filter_offset_words=offsets[1],
         ofmap_offset_words=offsets[2],
-        memory_model="scalesim",
+        memory_model=config.memory_model,
         interface_bandwidth=interface,
         dram_bandwidth_words_per_cycle=bandwidth,
         scalesim_read_bandwidths=read_bandwidths,
@@ -293,18 +323,22 @@ def _read_bandwidth(config: _Config, operand: str) -> int:
     return bandwidth
 
 
-def _check_unsupported(ini: ScalesimIni) -> None:
-    """Refuse what SCALE-Sim has and this mode has not, and the section on which SCALE-Sim fails."""
+def _check_switches(ini: ScalesimIni) -> None:
+    """Refuse what SCALE-Sim has and this mode has not."""
     for section, name, off in _SWITCHES:
         if ini.has(section, name) and ini.read(section, name, _is_on(name)):
             rule = f"{name} is not supported in memory model scalesim: set it to {off}"
             raise ini.error(section, name, f"{rule} {got(ini.get(section, name))}")
+
+
+def _check_network_presets(config: _Config) -> None:
+    """Refuse a section on which SCALE-Sim fails, unless what it looks for is where it looks for it, between quotes."""
+    ini = config.ini
     if ini.parser.has_section("network_presets"):
-        # where SCALE-Sim 3.0.0 looks for it, between quotes
         if ini.has(_ARCHITECTURE, "TopologyCsvLoc") and '"' in ini.get(_ARCHITECTURE, "TopologyCsvLoc"):
             return
-        message = "SCALE-Sim 3.0.0 fails on a section [network_presets]: delete it, and name the topology with -t"
-        raise ini.text.error(ini.line_of("network_presets"), message)
+        rule = "fails on a section [network_presets]: delete it, and name the topology with -t"
+        raise ini.text.error(ini.line_of("network_presets"), f"SCALE-Sim {config.version.number} {rule}")
 
 
 def _is_on(switch: str) -> Callable[[str], bool]:

@@ -1,4 +1,4 @@
-"""Reads a network by SCALE-Sim 3.0.0's rules, which memory model scalesim keeps.
+"""Reads a network by SCALE-Sim's rules, which memory models scalesim and scalesim2 keep.
 
 The first line is skipped whatever it holds, the text after a line's last comma is dropped, a name with ``DP`` makes one
 layer of each channel, with all the filters. Whatever SCALE-Sim fails on is an error, and so are sizes below 1. What a
@@ -16,6 +16,7 @@ from cyclesim.readers.layer_limits import MAX_SIZE, conv_problem, gemm_problem
 from cyclesim.readers.text import Text, got, has_control, printable, python_integer, read_text
 from cyclesim.readers.topology_named import COLUMNS
 from cyclesim.readers.topology_positional import Kind
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS, ScaleSimVersion
 from cyclesim.workload import ConvShape, GemmShape, Layer, Network
 
 MAX_LAYERS = 100_000
@@ -28,9 +29,12 @@ _NAMED_COLUMNS = {name.lower() for name in COLUMNS}
 
 
 def read_scalesim_topology(
-    path: Path, kind: Kind | None, check: Callable[[Layer], str | None]
+    path: Path,
+    kind: Kind | None,
+    check: Callable[[Layer], str | None],
+    version: ScaleSimVersion = SCALESIM_VERSIONS["scalesim"],
 ) -> tuple[Network, list[str]]:
-    """Read a network for memory model scalesim.
+    """Read a network for a memory model that follows SCALE-Sim.
 
     Parameters
     ----------
@@ -40,6 +44,7 @@ def read_scalesim_topology(
         What the rows are; None is conv.
     check : callable
         Called with each layer; returns what is wrong with it beyond the file, which is raised at its line, or None.
+    version : ScaleSimVersion
 
     Returns
     -------
@@ -57,18 +62,18 @@ def read_scalesim_topology(
         raise BadInput("cyclesim", None, f"kind must be one of conv, gemm {got(str(kind), ('conv', 'gemm'))}")
     text = read_text(path)
     if text.lines and _pieces(text.lines[0]) & _NAMED_MARKS and not _pieces(text.lines[0]) - _NAMED_COLUMNS:
-        raise _named(text, 1)
+        raise _named(text, 1, version)
     layers: list[Layer] = []
     for number, line in enumerate(text.lines[1:], 2):
         row = line.strip()
         if not row:
             continue
         try:
-            layer, copies = (_gemm if kind == "gemm" else _conv)(row)
+            layer, copies = (_gemm if kind == "gemm" else _conv)(row, version)
         except ValueError as error:
             for place in (number, 1):
                 if _pieces(text.lines[place - 1]) & _NAMED_MARKS:
-                    raise _named(text, place) from error
+                    raise _named(text, place, version) from error
             hint = _other_kind(kind, text.lines[0], row)
             raise text.error(number, f"{error}{hint}") from error
         if len(layers) + copies > MAX_LAYERS:
@@ -90,21 +95,17 @@ def _is_depthwise(layer: Layer) -> bool:
     return layer.type == "conv" and "DP" in layer.name
 
 
-def _conv(row: str) -> tuple[Layer, int]:
+def _conv(row: str, version: ScaleSimVersion) -> tuple[Layer, int]:
     """Return the layer of a row, and how many copies of it there are."""
     name, fields, dropped = _split(row)
     sizes = _sizes(fields, dropped, _CONV_SIZES)
-    further = fields[len(_CONV_SIZES) :]
-    if further:
-        for field in further[:-1]:
-            _named_integer("a field between the stride and the last one", field)
-        _check_ratio(further[-1], dropped)
+    column_stride = _further(fields[len(_CONV_SIZES) :], dropped, version)
     copies = 1
     if "DP" in name:
         copies, sizes[4] = sizes[4], 1
     ifmap_h, ifmap_w, filter_h, filter_w, channels, filters, stride = sizes
     shape = ConvShape(
-        ifmap_h, ifmap_w, filter_h, filter_w, channels, filters, stride_h=stride, stride_w=stride, ceil_output=True
+        ifmap_h, ifmap_w, filter_h, filter_w, channels, filters, stride, column_stride or stride, ceil_output=True
     )
     problem = conv_problem(shape, batch=1)
     if problem is not None:
@@ -112,11 +113,11 @@ def _conv(row: str) -> tuple[Layer, int]:
     return Layer(name, 0, "conv", shape), copies
 
 
-def _gemm(row: str) -> tuple[Layer, int]:
+def _gemm(row: str, version: ScaleSimVersion) -> tuple[Layer, int]:
     """Return the layer of a row, and that there is one of it."""
     name, fields, dropped = _split(row)
     m, n, k = _sizes(fields, dropped, _GEMM_SIZES)
-    if len(fields) > len(_GEMM_SIZES):
+    if len(fields) > len(_GEMM_SIZES) and not version.has_column_stride:
         _check_ratio(fields[len(_GEMM_SIZES)], dropped)
     shape = GemmShape(m=m, n=n, k=k)
     problem = gemm_problem(shape, batch=1)
@@ -150,6 +151,21 @@ def _named_integer(name: str, field: str, minimum: int | None = None, maximum: i
         raise ValueError(f"{name} {error}") from error
 
 
+def _further(fields: Sequence[str], dropped: str, version: ScaleSimVersion) -> int | None:
+    """Check what stands behind a convolution's stride; return its column stride if there is one."""
+    if not fields:
+        return None
+    if version.has_column_stride:
+        stride, *rest = fields
+        for field in rest:
+            _named_integer("a field after the column stride", field)
+        return _named_integer("column stride", stride, 1, MAX_SIZE)
+    for field in fields[:-1]:
+        _named_integer("a field between the stride and the last one", field)
+    _check_ratio(fields[-1], dropped)
+    return None
+
+
 def _check_ratio(field: str, dropped: str) -> None:
     """Raise unless a field is a sparsity ratio, which has no effect on dense layers but is read."""
     first, *others = field.split(":")
@@ -172,6 +188,7 @@ def _other_kind(kind: Kind | None, header: str, row: str) -> str:
     return "; for matrix products (M, N, K) give -i gemm" if is_gemm else ""
 
 
-def _named(text: Text, line: int) -> BadInput:
-    rule = "this file has named columns, and memory model scalesim reads SCALE-Sim's files by position only"
-    return text.error(line, f"{rule}: name, {', '.join(_CONV_SIZES)}, or with -i gemm name, M, N, K")
+def _named(text: Text, line: int, version: ScaleSimVersion) -> BadInput:
+    model = f"memory model {version.memory_model} reads SCALE-Sim's files by position only"
+    columns = f"name, {', '.join(_CONV_SIZES)}, or with -i gemm name, M, N, K"
+    return text.error(line, f"this file has named columns, and {model}: {columns}")

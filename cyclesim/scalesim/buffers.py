@@ -19,6 +19,7 @@ from cyclesim.demand import Demand
 from cyclesim.kernels import IDLE
 from cyclesim.scalesim.demand import PrefetchOrder, prefetch_order
 from cyclesim.scalesim.words import WordQueue
+from cyclesim.scalesim_versions import ScaleSimVersion
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.integer]
@@ -279,9 +280,12 @@ class WindowBuffer:
     size_bytes : int
     bandwidth : int
         Words per cycle, the entries of a line.
+    version : ScaleSimVersion
     """
 
-    def __init__(self, plan: Demand, operand: str, size_bytes: int, bandwidth: int) -> None:
+    def __init__(
+        self, plan: Demand, operand: str, size_bytes: int, bandwidth: int, version: ScaleSimVersion
+    ) -> None:
         from cyclesim.kernels.scalesim import CURSOR_FIELDS, WINDOW_FIELDS
 
         self._plan = plan
@@ -290,6 +294,7 @@ class WindowBuffer:
         self._bandwidth = bandwidth
         self._order = prefetch_order(plan, operand)
         self._lines = -(-self._order.entries // bandwidth)
+        self._full_lines_modulo = bandwidth if version.wraps_at_bandwidth else self._lines
         self.fetch_rows = -(-self._half // bandwidth)
         self._moves = 0
         tensor = getattr(plan.gemm, operand)
@@ -374,8 +379,8 @@ class WindowBuffer:
             if move == 0:
                 rows = self._fetched(following % self._lines, chop, ragged)
             elif again is None:
-                again = self._fetched(self.fetch_rows % self._lines if ragged else (self.fetch_rows + 1) % self._lines,
-                                      chop, ragged)  # fmt: skip
+                line = self.fetch_rows % self._lines if ragged else (self.fetch_rows + 1) % self._full_lines_modulo
+                again = self._fetched(line, chop, ragged)
             yield from self._rows(1 + move * (self.fetch_rows + 1), rows if again is None else again)
 
     def _fetched(self, line: int, chop: int, ragged: bool) -> Words:

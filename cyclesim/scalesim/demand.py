@@ -11,6 +11,7 @@ import numpy as np
 
 from cyclesim.demand import Demand, PortGroup
 from cyclesim.scalesim_schedule import ScaleSimSchedule
+from cyclesim.scalesim_versions import ScaleSimVersion
 from cyclesim.schedule import Schedule
 
 
@@ -85,7 +86,7 @@ def null_filter_cell(plan: Demand) -> tuple[int, int] | None:
     return k, n
 
 
-def efficiencies(plan: Demand) -> tuple[float, float]:
+def efficiencies(plan: Demand, version: ScaleSimVersion) -> tuple[float, float]:
     """Return Mapping Efficiency % and Compute Util %.
 
     Both are plain sums over folds in their order, which shows in the last digits: doubles are added one by one.
@@ -95,7 +96,7 @@ def efficiencies(plan: Demand) -> tuple[float, float]:
     size = folds.rows * folds.cols
     used_rows = [min(folds.rows, folds.spatial_rows - row) for row in range(0, folds.spatial_rows, folds.rows)]
     used_cols = [min(folds.cols, folds.spatial_cols - col) for col in range(0, folds.spatial_cols, folds.cols)]
-    null = null_filter_cell(plan) if folds.dataflow == "ws" else None
+    null = null_filter_cell(plan) if folds.dataflow == "ws" and version.counts_null_cells else None
     mapping, utilization = 0.0, 0.0
     by_width: dict[int, tuple[list[float], list[float]]] = {}
     for col_fold, cols in enumerate(used_cols):

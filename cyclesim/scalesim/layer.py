@@ -16,6 +16,7 @@ from cyclesim.scalesim.buffers import DramSide, MissBuffer, Served, TraceRows, W
 from cyclesim.scalesim.demand import efficiencies, sram_counts
 from cyclesim.scalesim.rowloop import RowLoop, Stamps
 from cyclesim.scalesim.text import ScaleSimText
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.stretches import ChunkEncoder, DramPart, Issued, SramEncoding, Stretch
 
 STRETCH_ROWS = 1 << 15
@@ -58,8 +59,15 @@ def read_buffer(plan: Demand, hardware: Hardware, operand: str) -> MissBuffer | 
     size = {"ifmap": hardware.ifmap_sram, "filter": hardware.filter_sram}[operand].words(8)
     if hardware.interface_bandwidth == "CALC":
         return MissBuffer(plan, operand, size)
-    assert hardware.scalesim_read_bandwidths is not None, "USER needs read bandwidths"
-    return WindowBuffer(plan, operand, size, hardware.scalesim_read_bandwidths[READS.index(operand)])
+    version = SCALESIM_VERSIONS[hardware.memory_model]
+    bandwidths = hardware.scalesim_read_bandwidths if version.has_layout else (_bandwidth(hardware),) * 2
+    assert bandwidths is not None, "USER needs read bandwidths"
+    return WindowBuffer(plan, operand, size, bandwidths[READS.index(operand)], version)
+
+
+def _bandwidth(hardware: Hardware) -> int:
+    assert hardware.dram_bandwidth_words_per_cycle is not None, "USER needs a bandwidth"
+    return int(hardware.dram_bandwidth_words_per_cycle)
 
 
 class ScaleSimLayer:
@@ -90,12 +98,13 @@ class ScaleSimLayer:
         self._submit = submit
         self._check = check
         self._reads = {operand: read_buffer(plan, hardware, operand) for operand in READS}
-        user = hardware.dram_bandwidth_words_per_cycle if hardware.interface_bandwidth == "USER" else None
+        self._version = SCALESIM_VERSIONS[hardware.memory_model]
         self._loop = RowLoop(
             plan,
             hardware.ofmap_sram.words(8),
-            plan.plan.cols if user is None else int(user),
+            plan.plan.cols if hardware.interface_bandwidth == "CALC" else _bandwidth(hardware),
             (self._reads["ifmap"].fetch_rows, self._reads["filter"].fetch_rows),
+            self._version,
         )
         ofmap = plan.gemm.ofmap
         self._ofmap_has_null = ofmap.base <= -1 < ofmap.base + ofmap.words
@@ -197,7 +206,7 @@ class ScaleSimLayer:
         words = {"psum": 0, **{operand: side.words for operand, side in dram.items()}}
         begins = min(dram["ifmap"].first, dram["filter"].first)
         array_size = folds.rows * folds.cols
-        mapping, utilization = efficiencies(self._plan)
+        mapping, utilization = efficiencies(self._plan, self._version)
         return ScaleSimResult(
             name=layer.name,
             index=layer.index,

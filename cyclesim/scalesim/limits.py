@@ -10,6 +10,7 @@ from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.lowering import tensor_words
 from cyclesim.scalesim.buffers import MissBuffer, row_blocks
 from cyclesim.scalesim_schedule import layer_schedule
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.workload import GemmShape, Layer, Network
 
 LARGEST_ADDRESS = 2**53
@@ -53,26 +54,27 @@ def _switches_twice(plan: Demand, operand: str, sram: Scratchpad) -> bool:
 
 
 def scalesim_machine(hardware: Hardware) -> Hardware:
-    """Return the machine as memory model scalesim sees it; what SCALE-Sim does not know is left out.
+    """Return the machine as its version of SCALE-Sim sees it; what SCALE-Sim does not know is left out.
 
     Raises
     ------
     BadInput
         If it needs a setting that the machine does not have.
     """
+    model = hardware.memory_model
     buffers = {"Ifmap": hardware.ifmap_sram, "Filter": hardware.filter_sram, "Ofmap": hardware.ofmap_sram}
     for name, sram in buffers.items():
         if sram.size_bytes is None or sram.size_bytes % 1024 or sram.size_words is not None:
-            raise BadInput("cyclesim", None, f"memory scalesim: {name}SramSzkB must be given, and no {name}SramWords")
+            raise BadInput("cyclesim", None, f"memory {model}: {name}SramSzkB must be given, and no {name}SramWords")
     if hardware.interface_bandwidth == "USER":
         bandwidth = hardware.dram_bandwidth_words_per_cycle
         if bandwidth is None or bandwidth.denominator != 1:
-            raise BadInput("cyclesim", None, f"memory scalesim: Bandwidth must be a whole number (got {bandwidth})")
-        if hardware.scalesim_read_bandwidths is None:
+            raise BadInput("cyclesim", None, f"memory {model}: Bandwidth must be a whole number (got {bandwidth})")
+        if hardware.scalesim_read_bandwidths is None and SCALESIM_VERSIONS[model].has_layout:
             keys = "IfmapSRAMBankBandwidth and FilterSRAMBankBandwidth of [layout]"
-            raise BadInput("cyclesim", None, f"memory scalesim: InterfaceBandwidth USER needs {keys}")
+            raise BadInput("cyclesim", None, f"memory {model}: InterfaceBandwidth USER needs {keys}")
     return replace(
-        hardware, memory_model="scalesim", fold_overlap="none", os_drain="shift", trim_folds=False,
+        hardware, fold_overlap="none", os_drain="shift", trim_folds=False,
         ifmap_bits=8, filter_bits=8, ofmap_bits=8, psum_bits=8,
     )  # fmt: skip
 
@@ -85,18 +87,19 @@ def scalesim_network(network: Network, hardware: Hardware) -> Network:
     BadInput
         If SCALE-Sim cannot describe a layer, or fails on it.
     """
-    layers = [part for layer in network.layers for part in _parts(layer)]
+    layers = [part for layer in network.layers for part in _parts(layer, hardware.memory_model)]
     if any(part.index != i for i, part in enumerate(layers)) and len(layers) != len(network.layers):
         layers = [replace(part, index=i) for i, part in enumerate(layers)]
     for layer in layers:
         problem = layer_problem(layer, hardware)
         if problem is not None:
-            raise BadInput("cyclesim", None, f"memory scalesim: layer {layer.name}: {problem}")
+            raise BadInput("cyclesim", None, f"memory {hardware.memory_model}: layer {layer.name}: {problem}")
     return replace(network, layers=tuple(layers))
 
 
-def _parts(layer: Layer) -> list[Layer]:
+def _parts(layer: Layer, model: str) -> list[Layer]:
     shape = layer.shape
+    strides = SCALESIM_VERSIONS[model].has_column_stride
     known = layer.batch == 1
     if isinstance(shape, GemmShape):
         if known and shape.groups == 1 and layer.type == "gemm":
@@ -104,13 +107,15 @@ def _parts(layer: Layer) -> list[Layer]:
     elif known and not (shape.pad_h or shape.pad_w) and shape.dilation_h == shape.dilation_w == 1:
         rounded = replace(shape, ceil_output=True)
         same_outputs = (rounded.ofmap_h, rounded.ofmap_w) == (shape.ofmap_h, shape.ofmap_w)
-        if same_outputs and shape.stride_h == shape.stride_w and shape.groups == 1:
+        same_outputs = same_outputs and (strides or shape.stride_h == shape.stride_w)
+        if same_outputs and shape.groups == 1:
             return [replace(layer, type="conv", shape=rounded)]
-        if same_outputs and shape.stride_h == shape.stride_w and shape.ceil_output and layer.type == "dw":
+        if same_outputs and shape.ceil_output and layer.type == "dw":
             one = replace(rounded, channels=1, filters=shape.filters // shape.channels, groups=1)
             return [replace(layer, type="conv", shape=one)] * shape.channels
     raise BadInput(
         "cyclesim", None,
-        f"memory scalesim: layer {layer.name}: must be a convolution without padding, dilation, groups and batch, with "
-        "one stride for both directions and output sizes that need no rounding down, or a matrix product",
+        f"memory {model}: layer {layer.name}: must be a convolution without padding, dilation, groups and batch, with "
+        f"{'' if strides else 'one stride for both directions and '}output sizes that need no rounding down, or a "
+        "matrix product",
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cyclesim.results import RunResult
 from cyclesim.scalesim.layer import ScaleSimResult
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 
 _SIDES = (("IFMAP", "ifmap", "Reads"), ("Filter", "filter", "Reads"), ("OFMAP", "ofmap", "Writes"))
 
@@ -33,6 +34,10 @@ def _compute(layer: ScaleSimResult) -> list[int | float]:
     overall = layer.macs * 100 / (total * layer.array_size)
     percentages = [overall, layer.mapping_percent, layer.compute_percent]
     return [layer.cycles_with_prefetch, total, layer.stall_cycles, *percentages]
+
+
+def _compute_without_prefetch(layer: ScaleSimResult) -> list[int | float]:
+    return _compute(layer)[1:]
 
 
 def _bandwidth(layer: ScaleSimResult) -> list[int | float]:
@@ -76,8 +81,10 @@ SCALESIM_REPORTS: dict[str, tuple[tuple[str, ...], Callable[[ScaleSimResult], li
 
 
 def scalesim_report_text(name: str, run: RunResult) -> str:
-    """Return the text of the report of this file name."""
+    """Return the text of the report of this file name, as the version that the memory model follows has it."""
     columns, figures = SCALESIM_REPORTS[name]
+    if figures is _compute and not SCALESIM_VERSIONS[run.hardware.memory_model].reports_prefetch:
+        columns, figures = (columns[0], *columns[2:]), _compute_without_prefetch
     lines = [_line(columns)]
     for layer in run.layers:
         assert isinstance(layer, ScaleSimResult), "a run of this memory model"

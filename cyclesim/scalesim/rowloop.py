@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cyclesim.demand import Demand
 from cyclesim.scalesim.buffers import TRACE_ENTRIES, DramSide, Served, TraceRows, Words, row_blocks
 from cyclesim.scalesim.words import WordQueue
+from cyclesim.scalesim_versions import ScaleSimVersion
 
 Ints = NDArray[np.int64]
 
@@ -49,9 +50,12 @@ class RowLoop:
         Words per cycle that drain, the entries of a line.
     fetch_rows : (int, int)
         Rows of a prefetch of the ifmap and of the filter buffer.
+    version : ScaleSimVersion
     """
 
-    def __init__(self, plan: Demand, size_bytes: int, bandwidth: int, fetch_rows: tuple[int, int]) -> None:
+    def __init__(
+        self, plan: Demand, size_bytes: int, bandwidth: int, fetch_rows: tuple[int, int], version: ScaleSimVersion
+    ) -> None:
         from cyclesim.kernels.scalesim import FREE, ROW_FIELDS
 
         self._plan = plan
@@ -59,6 +63,7 @@ class RowLoop:
         self._bandwidth = bandwidth
         self._drain_lines = -(-self._half // bandwidth)
         self._fetch_rows = fetch_rows
+        self._version = version
         self._state = np.zeros(ROW_FIELDS, np.int64)
         self._state[FREE] = size_bytes
         self._log = np.empty((1024, 2), np.int64)
@@ -75,8 +80,9 @@ class RowLoop:
             rest = slice(done, None)
             done += pass_rows(
                 self._state, words[rest], ifmap.moves[rest], filter_.moves[rest], *self._fetch_rows, self._half,
-                self._bandwidth, self._drain_lines, self._log, self._padded, stamps.requested[rest],
-                stamps.ifmap[rest], stamps.filter[rest], stamps.ofmap[rest],
+                self._bandwidth, self._drain_lines, self._version.late_charges, self._version.write_latency,
+                self._log, self._padded, stamps.requested[rest], stamps.ifmap[rest], stamps.filter[rest],
+                stamps.ofmap[rest],
             )  # fmt: skip
             if done < len(words):
                 self._grow(int(words[done]))
@@ -118,9 +124,15 @@ class RowLoop:
         """Return what the ofmap's DRAM trace comes to."""
         from cyclesim.kernels.scalesim import WRITES
 
-        drains = self._drains
-        last = drains[:, 0] + drains[:, 1] - 1
-        return DramSide(int(self._state[WRITES]), int(drains[:, 0].min()), int(last.max()), self._bandwidth)
+        at, lines = self._drains.T
+        stop = self.ends if self._version.ofmap_stop_is_latest else int(at[-1] + lines[-1] - 1)
+        return DramSide(int(self._state[WRITES]), int(at[0]), stop, self._bandwidth)
+
+    @property
+    def ends(self) -> int:
+        """Cycle in which the last result is in DRAM: the flush may be over before the drain that it runs into."""
+        at, lines = self._drains.T
+        return int((at + lines - 1).max())
 
     def trace(self) -> Iterator[TraceRows]:
         """Yield the rows of the ofmap's DRAM trace: the results of the demand, generated again, in lines."""

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cyclesim.errors import BadInput
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS, ScaleSimVersion
 
 WORKER = Path(__file__).with_name("scalesim_worker.py")
-VERSION = "3.0.0"
+VERSIONS = {version.number: version for version in SCALESIM_VERSIONS.values()}
+"""What can be compared with, by SCALE-Sim's numbers."""
 LAST_PYTHON = (3, 11)
 """Later ones add up with less rounding, and SCALE-Sim's percentages come out differently in the last digits."""
 UNDECIDED = "TookTooLong", "Died"
@@ -51,7 +53,7 @@ def run_cases(
     processes: int = 2,
     batch: int = 50,
     limit_seconds: int = 120,
-    version: str = VERSION,
+    version: str = "3.0.0",
 ) -> Iterator[Finished]:
     """Run SCALE-Sim on cases (folders, see the worker), and yield them in the order in which they are done.
 
@@ -91,6 +93,29 @@ def run_cases(
         pool.stop()
         for thread in threads:
             thread.join()
+
+
+def installed_version(python: str) -> ScaleSimVersion:
+    """Return which version of SCALE-Sim an environment has.
+
+    Raises
+    ------
+    BadInput
+        If SCALE-Sim cannot be run there, or is another version than those that are followed.
+    """
+    wanted = " or ".join(VERSIONS)
+    try:
+        said = subprocess.run([python, str(WORKER), "0"], capture_output=True, text=True, check=False)
+    except OSError as problem:
+        raise _unusable(wanted, python, str(problem)) from None
+    if said.returncode or not said.stdout:
+        raise _unusable(wanted, python, said.stderr)
+    versions = json.loads(said.stdout)
+    found = VERSIONS.get(versions["scalesim"])
+    if found is None:
+        raise _unusable(wanted, python, f"it has version {versions['scalesim']}")
+    _check(found.number, versions, python)
+    return found
 
 
 class _Pool:

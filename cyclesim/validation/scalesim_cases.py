@@ -1,4 +1,4 @@
-"""Random inputs for SCALE-Sim 3.0.0, as the text of its files, all from a seed.
+"""Random inputs for SCALE-Sim, as the text of a version's files, all from a seed.
 
 Most are small but awkward: ragged folds, buffers so small that words are fetched again and again, hanging windows,
 addresses below zero. A few are written in the odder ways that its readers take, and a few make it fail on purpose.
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS, ScaleSimVersion
 
 MOST_ROWS = 6000
 """Demand rows of a case: SCALE-Sim serves some thousands of them a second."""
@@ -39,6 +41,8 @@ class TextCase:
         CALC or USER.
     flaw : str
         What SCALE-Sim is expected to fail on, or empty.
+    memory : str
+        The memory model that follows the version which the case is for.
     """
 
     kind: Kind
@@ -47,6 +51,7 @@ class TextCase:
     dataflow: str
     mode: str
     flaw: str = ""
+    memory: str = "scalesim"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class _Draft:
     mode: str
     config: Fields
     layers: list[list[str]]
+    version: ScaleSimVersion
     flaw: str = ""
     tail: str = ""
     comma: str = ","
@@ -78,12 +84,12 @@ class _Draft:
         return replace(self, layers=layers)
 
 
-def random_case(seed: int, number: int) -> TextCase:
+def random_case(seed: int, number: int, version: ScaleSimVersion = SCALESIM_VERSIONS["scalesim"]) -> TextCase:
     """Return case `number` of those that `seed` gives: the same in every run, whichever others are made."""
     rng = np.random.default_rng([seed, number])
-    draft = _draft(rng)
+    draft = _draft(rng, version)
     if rng.random() < FLAWED_SHARE:
-        names = list(FLAWS)
+        names = [name for name in FLAWS if name not in (ONLY_3 if version.has_column_stride else ONLY_2)]
         name = names[int(rng.integers(len(names)))]
         draft = replace(FLAWS[name](rng, draft), flaw=name)
     odd = rng.random() < ODD_SHARE
@@ -96,6 +102,7 @@ def random_case(seed: int, number: int) -> TextCase:
         draft.dataflow if draft.dataflow in ("os", "ws", "is") else "other",
         draft.mode,
         draft.flaw,
+        version.memory_model,
     )
 
 
@@ -108,7 +115,7 @@ def _choice(rng: np.random.Generator, *values: Any) -> Any:
     return values[int(rng.integers(len(values)))]
 
 
-def _draft(rng: np.random.Generator) -> _Draft:
+def _draft(rng: np.random.Generator, version: ScaleSimVersion) -> _Draft:
     """Return a case that SCALE-Sim runs."""
     most = int(rng.choice([12, 40, 130], p=[0.45, 0.51, 0.04]))
     rows, cols = log_uniform(rng, most), log_uniform(rng, most)
@@ -121,12 +128,22 @@ def _draft(rng: np.random.Generator) -> _Draft:
     budget = 1.0
     stress = _choice(rng, "none", "reads", "writes")
     for number in range(int(rng.choice([1, 2, 3], p=[0.65, 0.25, 0.1]))):
-        layer, cost = _layer(rng, kind, number, rows, cols, dataflow, stress, budget)
+        layer, cost = _layer(rng, kind, number, rows, cols, dataflow, stress, budget, version)
         layers.append(layer)
         budget = max(0.2, budget - cost)
     if rows == cols == 1 and dataflow not in ("ws", "is"):
         layers = [_longer(layer) for layer in layers]
-    return _Draft(kind, dataflow, mode, _config(rng, rows, cols, dataflow, mode, stress), layers)
+    config = _config(rng, rows, cols, dataflow, mode, stress)
+    draft = _Draft(kind, dataflow, mode, config, layers, version)
+    if not version.has_layout and rng.random() < 0.4:  # lines that fill half a buffer exactly
+        draft = draft.with_values(Bandwidth=2 ** int(rng.integers(0, 10)))
+    if not version.has_layout and rng.random() < 0.5:
+        draft = replace(draft, without=_ONLY_IN_3)
+    return draft
+
+
+_ONLY_IN_3 = ("layout", "sparsity", "UseRamulatorTrace", "ReadRequestBuffer", "WriteRequestBuffer")
+"""Sections and keys that version 2.0.2 does not know."""
 
 
 def _longer(layer: list[str]) -> list[str]:
@@ -189,13 +206,14 @@ def _offsets(rng: np.random.Generator) -> list[int]:
 
 
 def _layer(
-    rng: np.random.Generator, kind: Kind, number: int, rows: int, cols: int, dataflow: str, stress: str, budget: float
+    rng: np.random.Generator, kind: Kind, number: int, rows: int, cols: int, dataflow: str, stress: str, budget: float,
+    version: ScaleSimVersion,
 ) -> tuple[list[str], float]:
     """Return the fields of a layer's line, and its share of what a case may cost, at most `budget` if possible.
 
     Under stress it is the one of several that reads or writes the most words.
     """
-    make = _gemm if kind == "gemm" else _conv
+    make = _gemm if kind == "gemm" else _conv_with_column_stride if version.has_column_stride else _conv
     found: list[tuple[float, list[str], float]] = []
     for _ in range(200):
         name, sizes, copies = make(rng, number)
@@ -227,12 +245,18 @@ def _conv(rng: np.random.Generator, number: int) -> tuple[str, list[int], int]:
     return name, [ih, iw, fh, fw, channels, filters, stride], channels if kind == "DP" else 1
 
 
+def _conv_with_column_stride(rng: np.random.Generator, number: int) -> tuple[str, list[int], int]:
+    """Return a convolution, half of which have a column stride of their own."""
+    name, sizes, copies = _conv(rng, number)
+    return name, sizes + [int(rng.integers(1, 6))] * int(rng.integers(2)), copies
+
+
 def _matrix_sizes(kind: Kind, sizes: list[int]) -> tuple[int, int, int]:
     """Return M, N and K."""
     if kind == "gemm":
         return sizes[0], sizes[1], sizes[2]
-    ih, iw, fh, fw, channels, filters, stride = sizes
-    pixels = (-(-(ih - fh) // stride) + 1) * (-(-(iw - fw) // stride) + 1)
+    ih, iw, fh, fw, channels, filters, stride, *column_stride = sizes
+    pixels = (-(-(ih - fh) // stride) + 1) * (-(-(iw - fw) // (column_stride or [stride])[0]) + 1)
     return pixels, filters, fh * fw * channels
 
 
@@ -275,6 +299,10 @@ def _odd_draft(rng: np.random.Generator, draft: _Draft) -> _Draft:
         return replace(draft, config=moved)
     if kind == "no layers":
         return replace(draft, layers=[])
+    if kind == "banks" and not draft.version.has_layout:  # keys that the version does not look at
+        return draft.with_values(
+            IfmapSRAMBankNum="none", UseRamulatorTrace="True", SparsitySupport="true", IfmapCustomLayout="perhaps"
+        )
     return draft.with_values(IfmapSRAMBankNum=-1) if kind == "banks" else draft
 
 
@@ -315,6 +343,8 @@ def _topology_text(rng: np.random.Generator, draft: _Draft, odd: bool) -> str:
         if odd and draft.flaw == "":
             more: tuple[list[str], ...] = ([], ["1:1"], ["2:4"])
             more += (["7", "1:1"], [" 1 : 2 : 3 "]) if draft.kind == "conv" else (["1:4", "", "x"],)
+            if draft.version.has_column_stride:
+                more = _more_fields(draft.kind, len(fields))
             fields += _choice(rng, *more)
             last = _choice(rng, ",", ", ", ", 5", ",\t# a remark")
         lines.append(_choice(rng, ",", ", ", " ,\t").join(fields) + last if odd else ", ".join(fields) + last)
@@ -322,6 +352,14 @@ def _topology_text(rng: np.random.Generator, draft: _Draft, odd: bool) -> str:
             lines.append(_choice(rng, "", "   "))
     end = "\r\n" if odd and rng.random() < 0.3 else "\n"
     return end.join(lines) + ("" if odd and rng.random() < 0.3 else end)
+
+
+def _more_fields(kind: Kind, fields: int) -> tuple[list[str], ...]:
+    """Return what may stand behind so many fields of a line, in a version with column strides."""
+    if kind == "gemm":
+        return [], ["1:1"], ["", "x"], ["7", "1:4"]
+    column_stride = ["2"] if fields == 8 else []
+    return [], [*column_stride, "7"], [*column_stride, "-3", " 0 "]
 
 
 # What makes SCALE-Sim fail
@@ -367,7 +405,7 @@ def _not_whole(rng: np.random.Generator, draft: _Draft) -> _Draft:
 
 
 def _null_operand(rng: np.random.Generator, draft: _Draft) -> _Draft:
-    """All words of one operand have the address -1, which stands for none."""
+    """All words of one operand have the address -1, which stands for none; in USER mode only the ofmap's must not."""
     operand = _choice(rng, "Ifmap", "Filter", "Ofmap")
     m, n, k = (1, 1, 1) if operand == "Ifmap" else (4, 1, 1) if operand == "Filter" else (1, 1, 4)
     drafted = replace(draft, kind="gemm", layers=[["Null", str(m), str(n), str(k)]])
@@ -391,10 +429,19 @@ def _ratio(rng: np.random.Generator, draft: _Draft) -> _Draft:
     return replace(draft, layers=[[*layer, "2"] for layer in draft.layers])
 
 
+def _column_stride(rng: np.random.Generator, draft: _Draft) -> _Draft:
+    """The ninth field, or one behind it, is no stride."""
+    wrong = _choice(rng, ["0"], ["1:1"], [""], ["2", "x"], ["2", ""], ["2", "1:1"])
+    return replace(draft, kind="conv", layers=[["Conv", "6", "5", "3", "2", "4", "7", "1", *wrong]])
+
+
 FLAWS: dict[str, Flaw] = {
-    "no trailing comma": lambda rng, draft: replace(draft, comma=""),
+    "no trailing comma": lambda rng, draft: replace(
+        draft, comma="", layers=[layer[:8] for layer in draft.layers]
+    ),
     "ratio without colon": _ratio,
     "filter larger than ifmap": _large_filter,
+    "not a column stride": _column_stride,
     "stride, channels or filters 0": _zero,
     "not a whole number": _not_whole,
     "bandwidth not divisible by banks": _not_divisible,
@@ -422,3 +469,7 @@ FLAWS: dict[str, Flaw] = {
     "text that is no config": lambda rng, draft: replace(draft, tail="a line without a value"),
 }
 """What SCALE-Sim fails on, by name, as changes to a case that it would run."""
+
+ONLY_2 = ("not a column stride",)
+ONLY_3 = ("ratio without colon", "bandwidth not divisible by banks", "missing read bandwidth", "read bandwidth 0")
+"""Flaws of version 2.0.2 only, and of version 3.0.0 only."""

@@ -1,7 +1,8 @@
 """Suite ``scalesim``: does ``--memory scalesim`` write what SCALE-Sim 3.0.0 writes, byte for byte?
 
 SCALE-Sim itself is run on random cases, in an environment of its own; every report and every trace must be the same.
-What it fails on must be refused, with one line and without any output.
+What it fails on must be refused, with one line and without any output. Where the environment has SCALE-Sim 2.0.2, the
+same is asked of ``--memory scalesim2``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from cyclesim.listing import table
 from cyclesim.validation import Settings
-from cyclesim.validation.scalesim_batches import Finished, run_cases
+from cyclesim.validation.scalesim_batches import Finished, installed_version, run_cases
 from cyclesim.validation.scalesim_cases import TextCase, random_case
 
 Command = Callable[[Sequence[str]], int]
@@ -46,17 +47,18 @@ class Verdict:
 def run(settings: Settings, report: Callable[[str], None]) -> bool | None:
     """Run the suite; print what was checked through `report` and return whether all is well, None if it was skipped."""
     if settings.scalesim_python is None:
-        report("skipped, as no --scalesim PYTHON (3.11 or earlier, of an environment with SCALE-Sim 3.0.0) was given:")
+        report("skipped, as no --scalesim PYTHON (3.11 or earlier, with SCALE-Sim 3.0.0 or 2.0.2) was given:")
         report("  python3.11 -m venv ss; ss/bin/pip install scalesim==3.0.0 numpy==1.26.4; --scalesim ss/bin/python")
         return None
     assert settings.command is not None, "the command line hands itself to the suites"
+    version = installed_version(settings.scalesim_python)
     started = time.perf_counter()
     count = QUICK if settings.quick else FULL
     root = Path(tempfile.mkdtemp(prefix="cyclesim-scalesim-"))
     tally = _Tally()
     try:
-        cases = [write_case(root / f"{i:04d}", random_case(settings.seed, i)) for i in range(count)]
-        for done in run_cases(settings.scalesim_python, cases):
+        cases = [write_case(root / f"{i:04d}", random_case(settings.seed, i, version)) for i in range(count)]
+        for done in run_cases(settings.scalesim_python, cases, version=version.number):
             if judge_and_count(done, settings.command, tally, report) in GOOD:
                 shutil.rmtree(done.case)
             if tally.cases % 100 == 0 and tally.cases < count:
@@ -68,7 +70,7 @@ def run(settings: Settings, report: Callable[[str], None]) -> bool | None:
     seconds = time.perf_counter() - started
     report(
         f"scalesim: {f'{tally.bad} FAILED' if tally.bad else 'all equal'} "
-        f"({seconds:.0f} s; SCALE-Sim {tally.seconds:.0f} s in two processes; seed {settings.seed})"
+        f"({seconds:.0f} s; SCALE-Sim {version.number} {tally.seconds:.0f} s in two processes; seed {settings.seed})"
     )
     if tally.bad:
         call = f"check_kept({str(root)!r}, main)"
@@ -98,7 +100,7 @@ def write_case(folder: Path, case: TextCase) -> Path:
         ("run.cfg", case.config),
         ("topology.csv", case.topology),
         ("kind", case.kind),
-        ("about", f"{case.dataflow} {case.mode} {case.flaw}"),
+        ("about", f"{case.memory} {case.dataflow} {case.mode} {case.flaw}"),
     ):
         (folder / name).write_bytes(text.encode())
     return folder
@@ -107,11 +109,16 @@ def write_case(folder: Path, case: TextCase) -> Path:
 def judge_and_count(done: Finished, command: Command, tally: _Tally, report: Callable[[str], None]) -> str:
     """Judge a case, count it, report it if something is wrong, and return the outcome."""
     verdict = judge(done, command)
-    dataflow, mode, flaw = (done.case / "about").read_text(encoding="utf-8").rstrip("\n").split(" ", 2)
+    _, dataflow, mode, flaw = _about(done.case)
     tally.add(done, f"{dataflow} {mode}", flaw, verdict.outcome)
     if verdict.outcome not in GOOD and tally.bad <= SHOWN_CASES:
         report(f"{verdict.outcome.upper()}: {done.case} ({dataflow} {mode}): {verdict.text}")
     return verdict.outcome
+
+
+def _about(case: Path) -> list[str]:
+    """Return memory model, dataflow, mode and flaw of a case."""
+    return (case / "about").read_text(encoding="utf-8").rstrip("\n").split(" ", 3)
 
 
 def judge(done: Finished, command: Command) -> Verdict:
@@ -121,7 +128,7 @@ def judge(done: Finished, command: Command) -> Verdict:
     ours = done.case / "ours"
     shutil.rmtree(ours, ignore_errors=True)
     kind = (done.case / "kind").read_text(encoding="utf-8").strip()
-    arguments = ["run", "--memory", "scalesim", "-q", "--trace-format", "csv", "--traces", "all"]
+    arguments = ["run", "--memory", _about(done.case)[0], "-q", "--trace-format", "csv", "--traces", "all"]
     arguments += ["-c", str(done.case / "run.cfg"), "-t", str(done.case / "topology.csv"), "-p", str(ours)]
     arguments += ["-i", "gemm"] if kind == "gemm" else []
     said = io.StringIO()

@@ -1,4 +1,4 @@
-"""`--memory scalesim` from the command line and from Python: its files, its options, what it refuses."""
+"""`--memory scalesim` and `scalesim2` from the command line and from Python: files, options, what is refused."""
 
 from __future__ import annotations
 
@@ -77,6 +77,53 @@ def test_writes_scalesims_files_and_a_summary(scalesim: CommandLine) -> None:
 def rows(name: str) -> list[dict[str, str]]:
     """Return a report's lines by their columns."""
     return list(csv.DictReader((OUT / name).read_text(encoding="utf-8").splitlines(), skipinitialspace=True))
+
+
+def test_the_other_version_has_its_own_reports(scalesim: CommandLine) -> None:
+    """SCALE-Sim 2.0.2: no cycles with prefetch, columns with strides of their own, no [layout], one bandwidth."""
+    text = CONFIG.replace("[layout]\nIfmapSRAMBankBandwidth = 10\nFilterSRAMBankBandwidth = 5\n", "")
+    Path("scale.cfg").write_text(text.replace("Bandwidth = 7", "Bandwidth = 7, 10"), encoding="utf-8")
+    Path("net.csv").write_text(TOPOLOGY + "columns, 6, 9, 3, 3, 2, 5, 2, 3, 7,\n", encoding="utf-8")
+    said = scalesim(*RUN, "--memory", "scalesim2")
+    assert (said.status, said.out, said.err) == (0, "", "")
+    assert sorted(written()) == sorted(REPORTS)
+    summary = json.loads((OUT / "SUMMARY.json").read_text(encoding="utf-8"))
+    assert summary["memory"] == "scalesim2"
+    reported = rows("COMPUTE_REPORT.csv")
+    assert "Total Cycles (incl. prefetch)" not in reported[0]
+    assert len(rows("BANDWIDTH_REPORT.csv")) == len(rows("DETAILED_ACCESS_REPORT.csv")) == 4
+    for layer, line in zip(summary["layers"], reported, strict=True):
+        assert layer["total_cycles"] == int(line["Total Cycles"])
+        assert layer["stall_cycles"] == int(line["Stall Cycles"])
+    assert summary["layers"][3]["m"] == 3 * 3
+
+
+def test_stall_cycles_may_be_negative(scalesim: CommandLine) -> None:
+    """In SCALE-Sim 2.0.2, reads of a row that are both early pull the rows after it forward."""
+    text = CONFIG.replace("= ws", "= os").replace("ArrayWidth = 3", "ArrayWidth = 4").replace("h = 7", "h = 64")
+    Path("scale.cfg").write_text(text + "[cyclesim]\nMemoryModel = scalesim2\n", encoding="utf-8")
+    Path("net.csv").write_text("header\nearly, 8, 8, 200, no ratio,\n", encoding="utf-8")
+    command = ("run", "-t", "net.csv", "-c", "scale.cfg", "-i", "gemm", "-q")
+    assert scalesim(*command, "--traces", "all").status == 0
+    [line] = rows("COMPUTE_REPORT.csv")
+    assert (line["Total Cycles"], line["Stall Cycles"]) == ("822", "-1")
+    [layer] = json.loads((OUT / "SUMMARY.json").read_text(encoding="utf-8"))["layers"]
+    assert layer["stall_cycles"] == -1
+    with h5py.File(OUT / "traces.h5") as file:
+        requested = file["layers/0000/sram/cycle"][:]
+    assert np.unique(np.diff(requested)).tolist() == [0, 1]
+    assert scalesim(*command, "--memory", "scalesim").err.startswith("net.csv:2: a field after the last number must be")
+
+
+def test_a_read_operand_without_a_request_starts_and_stops_at_zero(scalesim: CommandLine) -> None:
+    """With USER bandwidths SCALE-Sim needs no request, and reports the integers that it began with."""
+    Path("scale.cfg").write_text(CONFIG.replace("IfmapOffset = 0", "IfmapOffset = -1"), encoding="utf-8")
+    Path("net.csv").write_text("header\none, 1, 3, 1,\n", encoding="utf-8")
+    for memory in ("scalesim", "scalesim2"):
+        assert scalesim(*RUN, "-i", "gemm", "--memory", memory).status == 0
+        [line] = rows("DETAILED_ACCESS_REPORT.csv")
+        assert [line[f"SRAM IFMAP {word} Cycle"] for word in ("Start", "Stop")] == ["0", "0"]
+        assert line["SRAM Filter Start Cycle"].endswith(".0")
 
 
 def test_traces_do_not_depend_on_jobs_and_reports_not_on_traces(scalesim: CommandLine) -> None:
@@ -332,6 +379,19 @@ def test_a_native_machine_must_have_what_scalesim_needs(
     hardware, network = package.load_hardware("scale.cfg"), package.load_topology("net.csv")
     with pytest.raises(package.BadInput, match=message):
         package.simulate(network, hardware, memory="scalesim")
+
+
+def test_a_native_machine_and_network_run_as_either_version(scalesim: CommandLine) -> None:
+    Path("net.csv").write_text("header\ncolumns, 6, 9, 3, 3, 2, 5, 2, 3,\n", encoding="utf-8")
+    text = CONFIG.split("[layout]")[0] + "[run_presets]\nInterfaceBandwidth = USER\n"
+    Path("scale.cfg").write_text(text, encoding="utf-8")
+    hardware, network = package.load_hardware("scale.cfg"), package.load_topology("net.csv", memory="scalesim2")
+    same = package.simulate(network, package.load_hardware("scale.cfg", memory="scalesim2"))
+    assert package.simulate(network, hardware, memory="scalesim2").layers == same.layers
+    with pytest.raises(package.BadInput, match="memory scalesim: InterfaceBandwidth USER needs IfmapSRAMBankBandwidth"):
+        package.simulate(network, hardware, memory="scalesim")
+    with pytest.raises(package.BadInput, match="with one stride for both directions and output sizes"):
+        package.simulate(network, package.load_hardware("default"), memory="scalesim")
 
 
 def test_a_layer_that_scalesim_cannot_describe_is_refused() -> None:

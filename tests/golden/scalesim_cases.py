@@ -1,4 +1,4 @@
-"""Reads `scalesim/cases.tar.xz`: runs of SCALE-Sim 3.0.0, inputs and outputs (see the README beside it)."""
+"""Reads the archives in `scalesim`: runs of SCALE-Sim 3.0.0 and 2.0.2, inputs and outputs (see the README there)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-ARCHIVE = Path(__file__).resolve().parent / "scalesim/cases.tar.xz"
+FOLDER = Path(__file__).resolve().parent / "scalesim"
+ARCHIVES = {"3.0.0": FOLDER / "cases.tar.xz", "2.0.2": FOLDER / "cases_2.0.2.tar.xz"}
 INPUT_TYPES = "input_types.csv"
 INPUTS = ("run.cfg", "topology.csv")
 SUM = ".sha256"
@@ -44,12 +45,12 @@ def digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode() + b"\n"
 
 
-@lru_cache(maxsize=1)
-def cases() -> list[GoldenCase]:
-    """Return all runs, in the order of their names."""
+@lru_cache
+def cases(version: str = "3.0.0") -> list[GoldenCase]:
+    """Return all runs of a version, in the order of their names."""
     files: dict[str, dict[str, bytes]] = {}
     types = ""
-    with tarfile.open(ARCHIVE) as archive:
+    with tarfile.open(ARCHIVES[version]) as archive:
         for member in archive:
             opened = archive.extractfile(member)
             assert opened is not None, member.name
@@ -63,6 +64,6 @@ def cases() -> list[GoldenCase]:
     return [GoldenCase(name, input_type, files[name]) for name, input_type in sorted(pairs)]
 
 
-def case(name: str) -> GoldenCase:
+def case(name: str, version: str = "3.0.0") -> GoldenCase:
     """Return one run."""
-    return next(each for each in cases() if each.name == name)
+    return next(each for each in cases(version) if each.name == name)

@@ -1,4 +1,4 @@
-"""The plain-Python reference of the compatibility mode reproduces SCALE-Sim 3.0.0, and examples worked out by hand."""
+"""The plain-Python reference of the compatibility modes reproduces SCALE-Sim, and examples worked out by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ NAMES = [pytest.param(each.name, marks=[pytest.mark.slow] * (each.name in SLOW))
 def machine_of(golden: GoldenCase) -> Case:
     config = configparser.ConfigParser()
     config.read_string(golden.files["run.cfg"].decode())
-    keys, layout = config["architecture_presets"], config["layout"]
+    keys, has_layout = config["architecture_presets"], config.has_section("layout")
+    layout = config["layout"] if has_layout else {}
     return Case(
         rows=int(keys["ArrayHeight"]),
         cols=int(keys["ArrayWidth"]),
@@ -26,12 +27,13 @@ def machine_of(golden: GoldenCase) -> Case:
         kb=(int(keys["IfmapSramSzkB"]), int(keys["FilterSramSzkB"]), int(keys["OfmapSramSzkB"])),
         offsets=(int(keys["IfmapOffset"]), int(keys["FilterOffset"]), int(keys["OfmapOffset"])),
         interface=config["run_presets"]["InterfaceBandwidth"],
-        read_bandwidths=(int(layout["IfmapSRAMBankBandwidth"]), int(layout["FilterSRAMBankBandwidth"])),
+        read_bandwidths=(int(layout.get("IfmapSRAMBankBandwidth", 0)), int(layout.get("FilterSRAMBankBandwidth", 0))),
         write_bandwidth=int(keys.get("Bandwidth", "10").split(",")[0]),
+        version="3.0.0" if has_layout else "2.0.2",
     )
 
 
-def network_of(golden: GoldenCase) -> list[LayerShape]:
+def network_of(golden: GoldenCase, version: str) -> list[LayerShape]:
     layers = []
     for line in golden.files["topology.csv"].decode().splitlines()[1:]:
         name, *rest = line.strip().split(",")[:-1] or [""]
@@ -41,15 +43,22 @@ def network_of(golden: GoldenCase) -> list[LayerShape]:
             layers.append(LayerShape.gemm(*map(int, rest[:3])))
             continue
         ih, iw, fh, fw, channels, filters, stride = map(int, rest[:7])
+        column_stride = int(rest[7]) if version == "2.0.2" and len(rest) > 7 else None
         copies, channels = (channels, 1) if "DP" in name else (1, channels)
-        layers += [LayerShape(ih, iw, fh, fw, channels, filters, stride)] * copies
+        layers += [LayerShape(ih, iw, fh, fw, channels, filters, stride, column_stride)] * copies
     return layers
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_reproduces_every_byte_of_a_run(name: str) -> None:
     golden = case(name)
-    assert golden.differences(outputs(machine_of(golden), network_of(golden))) == []
+    assert golden.differences(outputs(machine_of(golden), network_of(golden, "3.0.0"))) == []
+
+
+@pytest.mark.parametrize("name", [each.name for each in cases("2.0.2")])
+def test_the_reference_reproduces_every_byte_of_the_other_version(name: str) -> None:
+    golden = case(name, "2.0.2")
+    assert golden.differences(outputs(machine_of(golden), network_of(golden, "2.0.2"))) == []
 
 
 def test_a_difference_is_named() -> None:

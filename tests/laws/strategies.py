@@ -193,7 +193,7 @@ CFG_KEYS = (
     "IfmapCustomLayout", "SparsitySupport", "IfmapOfset", "x",
 )  # fmt: skip
 GOOD_VALUES: dict[str, tuple[str, ...]] = {
-    "MemoryModel": ("native", "scalesim"),
+    "MemoryModel": ("native", "scalesim", "scalesim2"),
     "FoldOverlap": ("none", "db", "pipe1", "pipe", "pipe2"),
     "OsDrain": ("shift", "bus"),
     "TrimFolds": ("true", "no"),
@@ -207,7 +207,7 @@ GOOD_VALUES: dict[str, tuple[str, ...]] = {
 }
 VALUES = (
     "os", "ws", "is", "wss", "none", "db", "pipe1", "pipe", "pipe2", "shift", "bus", "true", "no",
-    "CALC", "USER", "native", "scalesim", "shared", "separate", "0", "1", "-1", "8", "32", "1.5", "3/2",
+    "CALC", "USER", "native", "scalesim", "scalesim2", "shared", "separate", "0", "1", "-1", "8", "32", "1.5", "3/2",
     "1/0", "1e9", "1_0", "0x1", "nan", "..", "a/b", ";", "#", "", " ", "a b", "10, 20", "9" * 50,
     "\u0663", "\u2028", "\x1b[31m", "\x85", "\x00",
 )  # fmt: skip

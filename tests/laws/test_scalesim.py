@@ -1,4 +1,4 @@
-"""Does memory model scalesim write what the naive SCALE-Sim of `tests/reference` writes, byte for byte?
+"""Do memory models scalesim and scalesim2 write what the naive SCALE-Sim of `tests/reference` writes, byte for byte?
 
 Cases are small and nasty: buffers that thrash, windows that hang over the edge, lines that are wider than what is
 left, offsets below zero. Chunks are cut so small that every state is carried from one to the next.
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from cyclesim import csvtraces
 from cyclesim.demand import Demand
-from cyclesim.hardware import Hardware, Scratchpad
+from cyclesim.hardware import Hardware, MemoryModel, Scratchpad
 from cyclesim.kernels.scalesim import order_sets
 from cyclesim.kernels.text import LONGEST_INT, format_float_rows, format_rows
 from cyclesim.results import RunResult
@@ -41,8 +41,11 @@ OFFSETS = (
 )  # fmt: skip
 
 
+MEMORY_MODELS: dict[str, MemoryModel] = {"3.0.0": "scalesim", "2.0.2": "scalesim2"}
+
+
 @st.composite
-def shapes(draw: st.DrawFn) -> LayerShape:
+def shapes(draw: st.DrawFn, version: str) -> LayerShape:
     """Return a layer of at most some thousand multiplications."""
     filter_h, filter_w = draw(st.tuples(*[st.integers(1, 4)] * 2))
     return LayerShape(
@@ -53,11 +56,12 @@ def shapes(draw: st.DrawFn) -> LayerShape:
         channels=draw(st.sampled_from([1, 2, 8, 24])),
         filters=draw(st.sampled_from([1, 2, 5, 17, 40])),
         stride=draw(st.integers(1, 4)),
+        own_column_stride=draw(st.none() | st.integers(1, 4)) if version == "2.0.2" else None,
     )
 
 
 @st.composite
-def machines(draw: st.DrawFn, dataflow: str, interface: str) -> naive.Case:
+def machines(draw: st.DrawFn, dataflow: str, interface: str, version: str) -> naive.Case:
     """Return a machine with buffers that are too small."""
     return naive.Case(
         rows=draw(st.sampled_from([1, 2, 3, 5, 8, 13])),
@@ -68,6 +72,7 @@ def machines(draw: st.DrawFn, dataflow: str, interface: str) -> naive.Case:
         interface=interface,
         read_bandwidths=draw(st.tuples(*[st.sampled_from(BANDWIDTHS)] * 2)),
         write_bandwidth=draw(st.sampled_from(BANDWIDTHS)),
+        version=version,
     )
 
 
@@ -86,7 +91,7 @@ def hardware_of(case: naive.Case) -> Hardware:
         ifmap_offset_words=case.offsets[0],
         filter_offset_words=case.offsets[1],
         ofmap_offset_words=case.offsets[2],
-        memory_model="scalesim",
+        memory_model=MEMORY_MODELS[case.version],
         interface_bandwidth="USER" if user else "CALC",
         dram_bandwidth_words_per_cycle=Fraction(case.write_bandwidth) if user else None,
         scalesim_read_bandwidths=case.read_bandwidths if user else None,
@@ -96,7 +101,7 @@ def hardware_of(case: naive.Case) -> Hardware:
 def layer_of(shape: LayerShape) -> Layer:
     """Return the layer in our words."""
     conv = ConvShape(
-        shape.ih, shape.iw, shape.fh, shape.fw, shape.channels, shape.filters, shape.stride, shape.stride,
+        shape.ih, shape.iw, shape.fh, shape.fw, shape.channels, shape.filters, shape.stride, shape.column_stride,
         ceil_output=True,
     )  # fmt: skip
     return Layer("layer", 0, "conv", conv)
@@ -143,11 +148,26 @@ def tiny_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("interface", ["CALC", "USER"])
 @pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
 @settings(max_examples=16, deadline=None, derandomize=True, print_blob=True)
-@given(data=st.data(), shape=shapes(), jobs=st.integers(1, 2))
+@given(data=st.data(), shape=shapes("3.0.0"), jobs=st.integers(1, 2))
 def test_every_byte_is_the_naive_ones(
     dataflow: str, interface: str, data: st.DataObject, shape: LayerShape, jobs: int
 ) -> None:
-    case = data.draw(machines(dataflow, interface))
+    compare(data.draw(machines(dataflow, interface, "3.0.0")), shape, jobs)
+
+
+@pytest.mark.usefixtures("tiny_chunks")
+@pytest.mark.parametrize("interface", ["CALC", "USER"])
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+@settings(max_examples=8, deadline=None, derandomize=True, print_blob=True)
+@given(data=st.data(), shape=shapes("2.0.2"), jobs=st.integers(1, 2))
+def test_every_byte_of_the_other_version_is_the_naive_ones(
+    dataflow: str, interface: str, data: st.DataObject, shape: LayerShape, jobs: int
+) -> None:
+    compare(data.draw(machines(dataflow, interface, "2.0.2")), shape, jobs)
+
+
+def compare(case: naive.Case, shape: LayerShape, jobs: int) -> None:
+    """Run a layer both ways."""
     try:
         expected = naive.outputs(case, [shape])
     except ScaleSimFails:
@@ -244,8 +264,8 @@ def test_results_do_not_depend_on_how_traces_are_kept() -> None:
             self.words[stream] = first + words
 
     shape = LayerShape(9, 9, 3, 3, 8, 40, 1)
-    for interface in ("CALC", "USER"):
-        case = naive.Case(5, 4, "ws", (1, 1, 1), (0, 10_000, 20_000), interface, (3, 10), 25)
+    for interface, version in (("CALC", "3.0.0"), ("USER", "3.0.0"), ("USER", "2.0.2")):
+        case = naive.Case(5, 4, "ws", (1, 1, 1), (0, 10_000, 20_000), interface, (3, 10), 25, version)
         layer, hardware = layer_of(shape), hardware_of(case)
         stores = [None, Ignored({}), Kept(defaultdict(bytes))]
         results = []

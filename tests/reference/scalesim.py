@@ -1,4 +1,6 @@
-"""SCALE-Sim 3.0.0's outputs for a dense run, in plain Python: the judge of the compatibility mode.
+"""SCALE-Sim's outputs for a dense run, in plain Python: the judge of the compatibility modes.
+
+Versions 3.0.0 and 2.0.2 differ in a few rules; each place where they do asks for the version.
 
 Each rule is written down once, in the slowest and most direct way, with lists and sets; no shortcuts, nothing of ours
 imported. `run_layer` gives the numbers and traces of one layer, `outputs` the files of a run, byte for byte.
@@ -34,7 +36,8 @@ ACCESS_HEADER = (
 class Case:
     """A machine. Sizes [kB], offsets [words] in the order ifmap, filter, ofmap.
 
-    The bandwidths [words per cycle] hold in USER mode; in CALC mode they are not looked at.
+    The bandwidths [words per cycle] hold in USER mode; in CALC mode they are not looked at. In version 2.0.2 the write
+    bandwidth is that of reads, too.
     """
 
     rows: int
@@ -45,6 +48,7 @@ class Case:
     interface: str = "CALC"
     read_bandwidths: tuple[int, int] = (10, 10)
     write_bandwidth: int = 10
+    version: str = "3.0.0"
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,12 @@ def run_layer(case: Case, layer: LayerShape) -> LayerOutcome:
         raise ScaleSimFails("InterfaceBandwidth not CALC or USER")
     if 0 in case.kb:
         raise ScaleSimFails("any SRAM size 0")
-    if case.interface == "USER" and 0 in (*case.read_bandwidths, case.write_bandwidth):
+    read_bandwidths = case.read_bandwidths if case.version == "3.0.0" else (case.write_bandwidth, case.write_bandwidth)
+    if case.interface == "USER" and 0 in (*read_bandwidths, case.write_bandwidth):
         raise ScaleSimFails("Bandwidth 0, read bandwidth 0")
     dataflow = case.dataflow if case.dataflow in ("ws", "is") else "os"
     op = demand.operands(layer, case.offsets)
-    folds = demand.folds(op, case.rows, case.cols, dataflow)
+    folds = demand.folds(op, case.rows, case.cols, dataflow, case.version)
 
     readers: list[ReadBuffer]
     if case.interface == "CALC":
@@ -97,7 +102,8 @@ def run_layer(case: Case, layer: LayerShape) -> LayerOutcome:
         writer = WriteBuffer(case.kb[2], case.cols)
     else:
         orders = demand.prefetch_orders(op, case.rows, case.cols, dataflow)
-        readers = [UserReadBuffer(*each) for each in zip(case.kb[:2], case.read_bandwidths, orders, strict=True)]
+        given = zip(case.kb[:2], read_bandwidths, orders, strict=True)
+        readers = [UserReadBuffer(*each, case.version) for each in given]
         writer = WriteBuffer(case.kb[2], case.write_bandwidth)
 
     traces: list[list[list[int]]] = [[], [], []]
@@ -111,7 +117,8 @@ def run_layer(case: Case, layer: LayerShape) -> LayerOutcome:
             xo = writer.service(requests[2], cycle)
             for trace, stamp, line in zip(traces, (xi, xf, xo), requests, strict=True):
                 trace.append([stamp, *line])
-            stall += max(xi - cycle - 1, xf - cycle - 1, xo - cycle)
+            write_stall = xo - cycle if case.version == "3.0.0" else xo - cycle - 1
+            stall += max(xi - cycle - 1, xf - cycle - 1, write_stall)
             last = xo
             row += 1
     for each in readers:
@@ -124,15 +131,16 @@ def run_layer(case: Case, layer: LayerShape) -> LayerOutcome:
         sum(fold.writes_ofmap for fold in folds),
     )
     ifmap, filt, ofmap = (sram_stream(trace, count) for trace, count in zip(traces, counts, strict=True))
-    from_ifmap, from_filter = (dram_stream(each.trace, each.count) for each in readers)
-    to_ofmap = dram_stream(writer.trace, writer.count)
+    from_ifmap, from_filter = (dram_stream(each.trace, each.count, case.version) for each in readers)
+    to_ofmap = dram_stream(writer.trace, writer.count, case.version)
+    ends = max(row[0] for row in writer.trace)
     if last == 0:
         raise ScaleSimFails("Total Cycles 0")
     return LayerOutcome(
         macs=len(op.ofmap) * len(op.filter) * len(op.filter[0]),
         stall_cycles=stall,
         total_cycles=last,
-        total_cycles_with_prefetch=to_ofmap.stop - min(from_ifmap.start, from_filter.start),
+        total_cycles_with_prefetch=ends - min(from_ifmap.start, from_filter.start),
         mapping_efficiency_percent=mean([fold.mapping for fold in folds]) * 100,
         compute_util_percent=mean([fold.util for fold in folds]) * 100,
         sram=(ifmap, filt, ofmap),
@@ -146,8 +154,10 @@ def sram_stream(rows: list[list[int]], count: int) -> Stream:
     return Stream(rows, stamps[0], stamps[-1], count) if stamps else Stream(rows, 0, 0, count, silent=True)
 
 
-def dram_stream(rows: list[list[int]], count: int) -> Stream:
+def dram_stream(rows: list[list[int]], count: int, version: str) -> Stream:
     stamps = [row[0] for row in rows]
+    if version == "2.0.2":
+        return Stream(rows, stamps[0], stamps[-1], count)
     return Stream(rows, min(stamps), max(stamps), count)
 
 
@@ -163,12 +173,15 @@ def outputs(case: Case, layers: list[LayerShape]) -> dict[str, bytes]:
     """Return the files of a run by their names relative to its folder."""
     files = {}
     compute, bandwidth, access = COMPUTE_HEADER, BANDWIDTH_HEADER, ACCESS_HEADER
+    if case.version == "2.0.2":
+        compute = compute.replace(" Total Cycles (incl. prefetch),", "")
     for number, layer in enumerate(layers):
         out = run_layer(case, layer)
         total = out.total_cycles
         overall = (out.macs * 100) / (total * case.rows * case.cols)
+        with_prefetch = [out.total_cycles_with_prefetch] if case.version == "3.0.0" else []
         compute += report_line(
-            [number, out.total_cycles_with_prefetch, total, out.stall_cycles],
+            [number, *with_prefetch, total, out.stall_cycles],
             [overall, out.mapping_efficiency_percent, out.compute_util_percent],
         )
         bandwidth += report_line(

@@ -1,4 +1,4 @@
-"""SCALE-Sim 3.0.0's three buffers, word by word: when a row of requests is served, and which words cross to DRAM.
+"""SCALE-Sim's three buffers, word by word: when a row of requests is served, and which words cross to DRAM.
 
 The middle part of the naive twin of the compatibility mode (`scalesim.py`). A buffer is given one row of addresses
 after the other, with the cycle of the request, and answers with the row's stamp. It keeps its DRAM trace as rows of a
@@ -114,7 +114,8 @@ class CalcReadBuffer:
 class UserReadBuffer:
     """A read buffer that prefetches a fixed sequence over a channel of fixed width, and stalls."""
 
-    def __init__(self, kb: int, bandwidth: int, sequence: list[int]) -> None:
+    def __init__(self, kb: int, bandwidth: int, sequence: list[int], version: str = "3.0.0") -> None:
+        self.version = version
         self.bandwidth = bandwidth
         self.half = 512 * kb
         self.lines = cut(sequence, bandwidth)
@@ -149,7 +150,7 @@ class UserReadBuffer:
                 self.prefetch()
                 late = self.last - (cycle + offset)
                 offset += late
-                if late > 0:
+                if late > 0 and self.version == "3.0.0":
                     offset += late
         return cycle + offset
 
@@ -181,7 +182,7 @@ class UserReadBuffer:
             self.null(rows[-1], self.half % self.bandwidth, self.bandwidth)
             self.next = number % total
         else:
-            self.next = (number + 1) % total
+            self.next = (number + 1) % (total if self.version == "3.0.0" else self.bandwidth)
         self.trace += [[self.last + 2 + i, *line] for i, line in enumerate(rows)]
         self.last += number + 1
 

@@ -1,4 +1,4 @@
-"""Which words SCALE-Sim 3.0.0's array asks for, cell by cell: what a layer's operands are, and what each lane sees.
+"""Which words SCALE-Sim's array asks for, cell by cell: what a layer's operands are, and what each lane sees.
 
 The lower part of the naive twin of the compatibility mode (`scalesim.py`). Matrices are lists of lists of addresses;
 -1 is no request, also where a negative offset gives a real word that address.
@@ -18,7 +18,10 @@ class ScaleSimFails(Exception):
 
 @dataclass(frozen=True)
 class LayerShape:
-    """A convolution without padding: ifmap height and width, filter height and width, counts, one stride."""
+    """A convolution without padding: ifmap height and width, filter height and width, counts, one stride.
+
+    In version 2.0.2 columns may have a stride of their own.
+    """
 
     ih: int
     iw: int
@@ -27,6 +30,7 @@ class LayerShape:
     channels: int
     filters: int
     stride: int
+    own_column_stride: int | None = None
 
     @classmethod
     def gemm(cls, m: int, n: int, k: int) -> LayerShape:
@@ -34,9 +38,13 @@ class LayerShape:
         return cls(m, k, 1, k, 1, n, 1)
 
     @property
+    def column_stride(self) -> int:
+        return self.stride if self.own_column_stride is None else self.own_column_stride
+
+    @property
     def ofmap_size(self) -> tuple[int, int]:
         """Height and width of the ofmap; the last windows may hang over the edge."""
-        return ceil_div(self.ih - self.fh, self.stride) + 1, ceil_div(self.iw - self.fw, self.stride) + 1
+        return ceil_div(self.ih - self.fh, self.stride) + 1, ceil_div(self.iw - self.fw, self.column_stride) + 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def ceil_div(a: int, b: int) -> int:
 
 def operands(layer: LayerShape, offsets: tuple[int, int, int]) -> Operands:
     """Return the three operand matrices of a layer."""
-    if layer.stride == 0 or layer.channels == 0 or layer.filters == 0:
+    if layer.stride == 0 or layer.column_stride == 0 or layer.channels == 0 or layer.filters == 0:
         raise ScaleSimFails("stride 0; 0 channels; 0 filters")
     if layer.fh > layer.ih or layer.fw > layer.iw:
         raise ScaleSimFails("filter larger than ifmap")
@@ -82,7 +90,7 @@ def operands(layer: LayerShape, offsets: tuple[int, int, int]) -> Operands:
         for w in range(window):
             kr, rest = divmod(w, layer.fw * ch)
             kc, c = divmod(rest, ch)
-            y, x = orow * layer.stride + kr, ocol * layer.stride + kc
+            y, x = orow * layer.stride + kr, ocol * layer.column_stride + kc
             inside = y < layer.ih and x < layer.iw
             line.append(word(offsets[0] + (y * layer.iw + x) * ch + c) if inside else NULL)
         ifmap.append(line)
@@ -109,13 +117,13 @@ def spaces(op: Operands, dataflow: str) -> tuple[int, int, int]:
     return {"os": (pixels, filters, window), "ws": (window, filters, pixels), "is": (window, pixels, filters)}[dataflow]
 
 
-def folds(op: Operands, rows: int, cols: int, dataflow: str) -> list[Fold]:
+def folds(op: Operands, rows: int, cols: int, dataflow: str, version: str) -> list[Fold]:
     """Return the folds in the order in which they run: column folds outside, row folds inside."""
     sr, sc, _ = spaces(op, dataflow)
-    return [fold(op, rows, cols, dataflow, r0, c0) for c0 in range(0, sc, cols) for r0 in range(0, sr, rows)]
+    return [fold(op, rows, cols, dataflow, version, r0, c0) for c0 in range(0, sc, cols) for r0 in range(0, sr, rows)]
 
 
-def fold(op: Operands, rows: int, cols: int, dataflow: str, r0: int, c0: int) -> Fold:
+def fold(op: Operands, rows: int, cols: int, dataflow: str, version: str, r0: int, c0: int) -> Fold:
     """Return the fold whose first spatial row and column are r0 and c0."""
     sr, sc, t = spaces(op, dataflow)
     height = t + rows + cols - 2 if dataflow == "os" else 2 * rows + cols + t - 2
@@ -160,7 +168,7 @@ def fold(op: Operands, rows: int, cols: int, dataflow: str, r0: int, c0: int) ->
     else:
         counts = used, reads_rows, reads_cols
     mapped = used
-    if dataflow == "ws":
+    if dataflow == "ws" and version == "3.0.0":
         mapped = sum(address != NULL for line in filt[:rows] for address in line)
     cycles = t + rows + cols - 2 if dataflow == "os" else 2 * rows + 2 * cols + t - 3
     return Fold(ifmap, filt, ofmap, *counts, mapped / (rows * cols), (used * t) / (rows * cols * cycles))

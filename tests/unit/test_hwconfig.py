@@ -416,7 +416,7 @@ class TestOverrides:
         ("key", "value", "start"),
         [
             ("dataflow", "wss", "cyclesim: --dataflow: Dataflow must be one of os, ws, is (got 'wss'; did"),
-            ("MemoryModel", "x", "cyclesim: --memory: MemoryModel must be one of native, scalesim (got 'x')"),
+            ("MemoryModel", "x", "cyclesim: --memory: MemoryModel must be one of native, scalesim, scalesim2 (got "),
             ("arrayheight", "0", "cyclesim: --sweep ArrayHeight: ArrayHeight must be a whole number from 1"),
             ("DramBandwith", "1", "cyclesim: --sweep DramBandwith: must name a key of the .cfg"),
             ("MemoryBanks", "1", "cyclesim: --sweep MemoryBanks: must name a key of the .cfg"),

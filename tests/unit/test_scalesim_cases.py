@@ -7,7 +7,17 @@ import configparser
 import numpy as np
 import pytest
 
-from cyclesim.validation.scalesim_cases import FLAWS, MOST_ENTRIES, MOST_ROWS, TextCase, _cost, random_case
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
+from cyclesim.validation.scalesim_cases import (
+    FLAWS,
+    MOST_ENTRIES,
+    MOST_ROWS,
+    ONLY_2,
+    ONLY_3,
+    TextCase,
+    _cost,
+    random_case,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +39,19 @@ def test_every_kind_of_case_comes_up(cases: list[TextCase]) -> None:
     flawed = [case.flaw for case in cases if case.flaw]
     assert 0.02 < len(flawed) / len(cases) < 0.09
     everything = {random_case(3, number).flaw for number in range(3000)} - {""}
-    assert everything == set(FLAWS)
+    assert everything == set(FLAWS) - set(ONLY_2)
+
+
+def test_the_other_version_has_cases_of_its_own() -> None:
+    version = SCALESIM_VERSIONS["scalesim2"]
+    found = [random_case(3, number, version) for number in range(500)]
+    assert {case.memory for case in found} == {"scalesim2"}
+    assert {case.flaw for case in found} <= {"", *FLAWS} - set(ONLY_3)
+    assert "not a column stride" in {case.flaw for case in found}
+    assert {"[layout]" in case.config for case in found} == {True, False}
+    lines = [line for case in found if case.kind == "conv" and not case.flaw for line in case.topology.splitlines()[1:]]
+    strides = [line.split(",")[7:9] for line in lines if line.count(",") > 8]
+    assert {int(rows) == int(cols) for rows, cols in strides} == {True, False}
 
 
 def test_sizes_are_awkward_but_small(cases: list[TextCase]) -> None:

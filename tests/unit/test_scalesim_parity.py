@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cyclesim.errors import BadInput
+from cyclesim.scalesim_versions import ScaleSimVersion
 from cyclesim.validation import Settings, run_suites, scalesim_batches, scalesim_parity
-from cyclesim.validation.scalesim_batches import Finished, run_cases
+from cyclesim.validation.scalesim_batches import Finished, installed_version, run_cases
 from cyclesim.validation.scalesim_cases import TextCase, random_case
 from cyclesim.validation.scalesim_parity import check_kept, first_difference, judge, write_case
 
@@ -219,10 +220,40 @@ class TestWorkers:
             list(run_cases(sys.executable, [case], version="2.0.2"))
 
 
+    def test_the_installed_version_is_found(self, fake_scalesim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert installed_version(sys.executable).memory_model == "scalesim"
+        metadata = fake_scalesim / "scalesim-3.0.0.dist-info/METADATA"
+        for number, model in (("2.0.2", "scalesim2"), ("2.0.1", None)):
+            metadata.write_text(f"Metadata-Version: 2.1\nName: scalesim\nVersion: {number}\n", encoding="utf-8")
+            if model is not None:
+                assert installed_version(sys.executable).memory_model == model
+        with pytest.raises(BadInput, match=r"SCALE-Sim 3\.0\.0 or 2\.0\.2 cannot be run by .*: it has version 2\.0\.1"):
+            installed_version(sys.executable)
+        with pytest.raises(BadInput, match=r"cannot be run by no-such-python: .*no-such-python"):
+            installed_version("no-such-python")
+        monkeypatch.delenv("PYTHONPATH")
+        with pytest.raises(BadInput, match="ModuleNotFoundError"):
+            installed_version(sys.executable)
+
+    def test_a_case_is_run_in_the_memory_model_of_its_version(self, tmp_path: Path) -> None:
+        asked = []
+
+        def ours(arguments: Sequence[str]) -> int:
+            asked.append(arguments[arguments.index("--memory") + 1])
+            return 2
+
+        for memory in ("scalesim", "scalesim2"):
+            case = write_case(tmp_path / memory, TextCase("conv", "", "", "os", "CALC", "a flaw", memory))
+            judge(Finished(case, 0.0, "ValueError: no (a.py, f)"), ours)
+        assert asked == ["scalesim", "scalesim2"]
+
+
 class TestSuite:
     def run(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ours: Ours) -> tuple[bool | None, list[str]]:
-        def few(seed: int, number: int) -> TextCase:
-            return TextCase("conv", "", "good" if number % 2 else "fails", "ws", "USER", random_case(seed, number).flaw)
+        def few(seed: int, number: int, version: ScaleSimVersion) -> TextCase:
+            topology = "good" if number % 2 else "fails"
+            flaw = random_case(seed, number, version).flaw
+            return TextCase("conv", "", topology, "ws", "USER", flaw, version.memory_model)
 
         lines: list[str] = []
         monkeypatch.setattr(scalesim_parity, "random_case", few)

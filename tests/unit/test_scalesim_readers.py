@@ -1,4 +1,4 @@
-"""How SCALE-Sim 3.0.0 reads its files, which memory model scalesim keeps, and the one line that every mistake gets."""
+"""How SCALE-Sim reads its files, which memory models scalesim and scalesim2 keep, and the line that a mistake gets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cyclesim.readers.hwconfig import format_hardware, read_hardware
 from cyclesim.readers.scalesim_config import memory_model_of, read_scalesim_hardware, scalesim_key_name
 from cyclesim.readers.scalesim_topology import MAX_LAYERS, read_scalesim_topology
 from cyclesim.readers.topology_positional import Kind
+from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.workload import ConvShape, GemmShape, Layer, Network
 
 BASE = """\
@@ -442,7 +443,8 @@ class TestOverrides:
             (
                 "MemoryModel",
                 "native",
-                "--memory: MemoryModel must be scalesim where a file is read by SCALE-Sim's rules (got 'native')",
+                "--memory: MemoryModel must be scalesim or scalesim2 where a file is read by SCALE-Sim's rules "
+                "(got 'native')",
             ),
         ],
     )
@@ -462,7 +464,7 @@ class TestOverrides:
         message = error(cfg, BASE, ArayHeight="1")
         assert message.startswith("cyclesim: --sweep ArayHeight: must be a key of the .cfg with an effect; ")
         assert message.endswith("(got 'ArayHeight'; did you mean 'ArrayHeight'?)")
-        assert scalesim_key_name(" ifmapSRAMbankBANDWIDTH") == "IfmapSRAMBankBandwidth"
+        assert scalesim_key_name(" ifmapSRAMbankBANDWIDTH", "scalesim") == "IfmapSRAMBankBandwidth"
 
     def test_a_swept_bandwidth_needs_a_budget_to_have_an_effect(self, cfg: Path) -> None:
         assert error(cfg, CALC, Bandwidth="3") == (
@@ -500,9 +502,66 @@ class TestMemoryModel:
     def test_the_file_may_not_ask_for_another_one_unless_an_option_wins(self, cfg: Path) -> None:
         assert read(cfg, BASE + "[cyclesim]\nMemoryModel = ScaleSim\n") == MACHINE
         native = BASE + "[cyclesim]\nMemoryModel = native\n"
-        rule = "MemoryModel must be scalesim where a file is read by SCALE-Sim's rules"
+        rule = "MemoryModel must be scalesim or scalesim2 where a file is read by SCALE-Sim's rules"
         assert error(cfg, native) == f"run.cfg:35: {rule} (got 'native')"
         assert read(cfg, native, MemoryModel="scalesim") == MACHINE
+
+
+class TestVersion2:
+    """SCALE-Sim 2.0.2 needs less of a .cfg."""
+
+    TEXT = without("[layout]", "[sparsity]", "Ifmap", "Filter", "Sparsity", "UseRam", "Read", "Write").replace(
+        "Bandwidth : 7",
+        "IfmapSramSzkB:1\nFilterSramSzkB:2\nIfmapOffset:0\nFilterOffset:10000000\nBandwidth : 7 , 9",
+    )
+    MACHINE = dataclasses.replace(MACHINE, memory_model="scalesim2", scalesim_read_bandwidths=None)
+
+    def test_it_needs_no_layout(self, cfg: Path) -> None:
+        found = read(cfg, self.TEXT, MemoryModel="ScaleSim2")
+        assert found == self.MACHINE
+        assert found.scalesim_read_bandwidths is None
+        assert "IfmapSRAMBankBandwidth" not in found.expanded()
+        assert error(cfg, self.TEXT).endswith("IfmapSRAMBankBandwidth is missing from [layout] (InterfaceBandwidth USER"
+                                              " needs it)")  # fmt: skip
+
+    def test_the_file_may_ask_for_it(self, cfg: Path) -> None:
+        asked = self.TEXT + "[cyclesim]\nMemoryModel = scalesim2\n"
+        assert read(cfg, asked) == self.MACHINE
+        assert read(cfg, BASE + "[cyclesim]\nMemoryModel = scalesim2\n", MemoryModel="scalesim") == MACHINE
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("IfmapCustomLayout", "True"), ("FilterCustomLayout", "perhaps"), ("SparsitySupport", "true"),
+            ("UseRamulatorTrace", "True"), ("ReadRequestBuffer", "x"), ("IfmapSRAMBankNum", "4"),
+            ("IfmapSRAMBankBandwidth", "0"), ("FilterSRAMBankBandwidth", ""),
+        ],
+    )  # fmt: skip
+    def test_the_keys_of_the_later_version_are_not_looked_at(self, cfg: Path, key: str, value: str) -> None:
+        assert read(cfg, with_value(key, value), MemoryModel="scalesim2") == self.MACHINE
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (without("Bandwidth"), "Bandwidth is missing from [architecture_presets] (InterfaceBandwidth USER needs"),
+            (with_value("Bandwidth", "7, x"), "Bandwidth must be whole numbers with commas between (got '7, x')"),
+            (with_value("Bandwidth", "0"), "Bandwidth must be a whole number from 1 to "),
+            (without("run_name"), "run_name is missing from [general]"),
+            (BASE + "[network_presets]\n", "SCALE-Sim 2.0.2 fails on a section [network_presets]"),
+        ],
+    )
+    def test_what_it_needs_is_needed(self, cfg: Path, text: str, message: str) -> None:
+        assert error(cfg, text, MemoryModel="scalesim2").split(": ", 1)[1].startswith(message)
+
+    def test_in_calc_no_bandwidth_is_read(self, cfg: Path) -> None:
+        for text in (without("Bandwidth", text=CALC), with_value("Bandwidth", "x", CALC)):
+            assert read(cfg, text, MemoryModel="scalesim2").interface_bandwidth == "CALC"
+
+    def test_a_swept_key_of_the_layout_has_no_effect(self, cfg: Path) -> None:
+        message = error(cfg, BASE, MemoryModel="scalesim2", IfmapSRAMBankBandwidth="6")
+        start = "cyclesim: --sweep IfmapSRAMBankBandwidth: must be a key of the .cfg with an effect; the keys that"
+        assert message.startswith(start)
+        assert "BankBandwidth" not in message.removeprefix(start).split("(got")[0]
 
 
 class TestOtherReaders:
@@ -540,16 +599,16 @@ class TestOtherReaders:
 KINDS: tuple[Kind | None, ...] = (None, "conv", "gemm")
 
 
-def layers(csv: Path, text: str, kind: Kind | None = None) -> Network:
+def layers(csv: Path, text: str, kind: Kind | None = None, model: str = "scalesim") -> Network:
     csv.write_bytes(text.encode())
-    network, warnings = read_scalesim_topology(csv, kind, lambda layer: None)
+    network, warnings = read_scalesim_topology(csv, kind, lambda layer: None, SCALESIM_VERSIONS[model])
     assert warnings == []
     return network
 
 
-def topology_error(csv: Path, text: str, kind: Kind | None = None) -> str:
+def topology_error(csv: Path, text: str, kind: Kind | None = None, model: str = "scalesim") -> str:
     with pytest.raises(BadInput) as caught:
-        layers(csv, text, kind)
+        layers(csv, text, kind, model)
     message = str(caught.value)
     assert message.isprintable(), "an error must be one printable line"
     return message
@@ -706,6 +765,50 @@ class TestMatrixProducts:
     def test_another_kind_is_an_error(self, csv: Path) -> None:
         with pytest.raises(BadInput, match=r"^cyclesim: kind must be one of conv, gemm \(got 'gem'; did you mean"):
             read_scalesim_topology(csv, "gem", lambda layer: None)  # type: ignore[arg-type]
+
+
+class TestFieldsOfVersion2:
+    @pytest.mark.parametrize(
+        ("more", "column_stride"),
+        [("", 2), ("3,", 3), (" +3 , ", 3), ("3, 0, -1,", 3), ("3, 7, note", 3), ("3", 2), ("x", 2), ("1:1", 2)],
+    )
+    def test_the_ninth_field_is_the_column_stride(self, csv: Path, more: str, column_stride: int) -> None:
+        for name, copies in (("a", 1), ("DP", 4)):
+            [shape, *others] = [
+                layer.shape
+                for layer in layers(csv, CONV + f"{name}, 8, 9, 3, 2, 4, 2, 2,{more}\n", model="scalesim2").layers
+            ]
+            assert isinstance(shape, ConvShape)
+            assert (shape.stride_h, shape.stride_w, shape.channels) == (2, column_stride, 4 // copies)
+            assert (shape.ofmap_h, shape.ofmap_w) == (4, -(-7 // column_stride) + 1)
+            assert others == [shape] * (copies - 1)
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ("1:1,", "column stride must be a whole number from 1 to 2147483647 (got '1:1')"),
+            (",", "column stride must be a whole number from 1 to 2147483647 (got '')"),
+            ("0,", "column stride must be a whole number from 1 to 2147483647 (got '0')"),
+            ("2, x,", "a field after the column stride must be a whole number (got 'x')"),
+            ("2, , 3", "a field after the column stride must be a whole number (got '')"),
+        ],
+    )
+    def test_further_fields_are_whole_numbers(self, csv: Path, more: str, message: str) -> None:
+        text = CONV + f"a, 8, 9, 3, 2, 4, 2, 2,{more}\n"
+        assert topology_error(csv, text, model="scalesim2") == f"net.csv:2: {message}"
+
+    def test_a_line_needs_the_same_fields(self, csv: Path) -> None:
+        message = topology_error(csv, CONV + "a, 8, 8, 3, 3, 1, 2, 1\n", model="scalesim2")
+        assert message == f"net.csv:2: {TOO_FEW} (got 6 and, without a trailing comma, '1')"
+
+    @pytest.mark.parametrize("more", ["", "4,", "x, 1:4,", ",,", "1.5, note"])
+    def test_fields_of_a_product_beyond_the_fourth_are_not_looked_at(self, csv: Path, more: str) -> None:
+        found = layers(csv, f"{GEMM}g, 60, 45, 50,{more}\n", "gemm", "scalesim2")
+        assert found.layers == (Layer("g", 0, "gemm", GemmShape(m=60, n=45, k=50)),)
+
+    def test_named_columns_are_refused(self, csv: Path) -> None:
+        message = topology_error(csv, "Layer,Type,M,N,K\ng,gemm,1,2,3\n", model="scalesim2")
+        assert message.startswith("net.csv:1: this file has named columns, and memory model scalesim2 reads ")
 
 
 class TestNamedColumns:
