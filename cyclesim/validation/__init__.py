@@ -14,6 +14,7 @@ SUITES: dict[str, str] = {
     "schedule": "cyclesim.validation.schedule",
     "functional": "cyclesim.validation.functional",
     "scalesim": "cyclesim.validation.scalesim_parity",
+    "published": "cyclesim.validation.published",
     "speed": "cyclesim.validation.speed",
 }
 """Suites by name, and the modules that they lie in."""
