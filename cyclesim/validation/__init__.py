@@ -14,6 +14,7 @@ SUITES: dict[str, str] = {
     "schedule": "cyclesim.validation.schedule",
     "functional": "cyclesim.validation.functional",
     "scalesim": "cyclesim.validation.scalesim_parity",
+    "published": "cyclesim.validation.published",
     "fidelity": "cyclesim.validation.fidelity",
     "speed": "cyclesim.validation.speed",
 }
