@@ -7,13 +7,14 @@ not spread evenly over them: the first sweep over the row folds or a later one, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cyclesim.model.folds import FoldTable
 from cyclesim.model.tables import IS, OS, Floats, Ints, LayerTable, MachineTable, Numbers
-from cyclesim.model.words import WordTable
+from cyclesim.model.words import WordTable, spilled
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class CycleTable:
 class _Stream:
     """One stream's words of a fold of some kind.
 
-    `words` are wanted in `within` cycles of the fold; `ahead` may be under way. They may come in `idle` cycles before,
-    in which the array wants none. Of the channel's words `share` are this fold's: those that come early are others'.
+    `words` are wanted in `within` cycles of the fold, and in none of the `idle` cycles before; `ahead` may be under
+    way, and `early` may have come when the fold begins. Of the channel's words `share` are this fold's: those that come
+    in the time of others are theirs.
     """
 
     words: Floats
@@ -44,6 +46,7 @@ class _Stream:
     within: Ints
     ahead: Ints
     idle: Floats
+    early: Numbers
 
 
 def cycle_table(
@@ -64,7 +67,10 @@ def cycle_table(
             sweeps = 1 if first_sweep else folds.col_folds - 1
             rows = 1 if first_row else folds.row_folds - 1
             streams = _streams(layers, machines, folds, words, first_sweep, first_row)
-            time = _fold_cycles(machines, folds, streams, evicted, ahead)
+            psums = [
+                _partial_sums(machines, folds, used, first_row) for used in (folds.used_cols, folds.last_cols)
+            ]
+            time = _fold_cycles(machines, folds, streams, psums, evicted, ahead)
             longer = longer + sweeps * rows * (time - folds.step)
     run = folds.array_cycles + groups * longer
 
@@ -91,10 +97,10 @@ def _cold_start(machines: MachineTable, folds: FoldTable) -> Ints:
 
 def _streams(
     layers: LayerTable, machines: MachineTable, folds: FoldTable, words: WordTable, first_sweep: bool, first_row: bool
-) -> tuple[_Stream, _Stream, _Stream]:
-    """Return what a fold of this kind reads: what is stationary (or the filter of os), what moves, partial sums."""
+) -> tuple[_Stream, _Stream]:
+    """Return what a fold of this kind reads of the operands: what is stationary (or the filter of os), what moves."""
     flow, groups = machines.dataflow, layers.groups
-    ifmap, filters, psums = words.ifmap / groups, words.filter / groups, words.psum / groups
+    ifmap, filters = words.ifmap / groups, words.filter / groups
     sweep = folds.row_folds * folds.step
     others = folds.col_folds - 1
 
@@ -107,15 +113,21 @@ def _streams(
         else:
             here, share, idle = 0.0 * total, early / folds.row_folds / np.maximum(1, others), 0 * sweep
         even = total / folds.folds
-        return [np.where(kept, here, even), np.where(kept, share, even), np.where(kept, idle, 0)]
+        parts = ((here, even), (share, even), (idle, 0))
+        return [*(np.where(kept, one, other) for one, other in parts), ahead + 0 * folds.step]
 
     def by_row(total: Floats, ahead: Ints) -> list[Numbers]:
         """The same of words that come in the first row fold of each column fold."""
         block = total / folds.col_folds
-        early = np.minimum(ahead, block * (folds.row_folds - 1) / folds.row_folds)
+        rest = folds.row_folds - 1
+        early = np.minimum(ahead, block * rest / folds.row_folds)
+        if first_row and first_sweep:  # nothing of the layer's first block can come early
+            share = np.where(groups > 1, block - early, block)
+            return [block, share, np.where(groups > 1, rest * folds.step, 0), np.where(groups > 1, ahead, 0)]
         if first_row:
-            return [block, block - early, (folds.row_folds - 1) * folds.step]
-        return [0.0 * block, early / np.maximum(1, folds.row_folds - 1), 0 * folds.step]
+            return [block, block - early, rest * folds.step, ahead + 0 * folds.step]
+        following = np.where(groups > 1, 1, others / folds.col_folds)  # the last block has none to make room for
+        return [0.0 * block, early * following / np.maximum(1, rest), 0 * folds.step, ahead + 0 * folds.step]
 
     keeps_ifmap = (machines.ifmap_active >= layers.ifmap) & (flow != IS)
     keeps_filter = (machines.filter_active >= layers.k * layers.n) & (flow == IS)
@@ -129,51 +141,70 @@ def _streams(
     moving = [np.where(moves_filter, b, a) for a, b in zip(from_ifmap, from_filter, strict=True)]
     loading = np.where(folds.stationary, folds.used_rows, folds.steps)
     first, second = (
-        _Stream(part[0], part[1], within, ahead, np.maximum(0, folds.step - within) + part[2])
+        _Stream(part[0], part[1], within, ahead, np.maximum(0, folds.step - within) + part[2], part[3])
         for part, within, ahead in (
             (still, loading, np.where(moves_filter, machines.ifmap_ahead, machines.filter_ahead)),
             (moving, folds.steps, np.where(moves_filter, machines.filter_ahead, machines.ifmap_ahead)),
         )
     )
-    # A partial sum can be fetched when it has been written back, which is so many words before it is wanted.
-    distance = np.maximum(1, folds.steps * folds.used_cols - machines.psum_active)
-    back = psums / np.maximum(1, folds.folds - folds.col_folds) * (0.0 if first_row else 1.0)
-    ahead = np.minimum(machines.psum_ahead, distance)
-    third = _Stream(back, back, folds.steps, ahead, 1.0 * np.maximum(0, folds.step - folds.steps))
-    return first, second, third
+    return first, second
+
+
+def _partial_sums(
+    machines: MachineTable, folds: FoldTable, used_cols: Ints, first_row: bool
+) -> _Stream:
+    """Return the partial sums that a fold of this width reads.
+
+    One can be fetched when it has been written back, which is so many words before it is wanted.
+    """
+    active = machines.psum_active
+    words = np.where(folds.reads_psums, spilled(folds, active, used_cols), 0) * (0.0 if first_row else 1.0)
+    ahead = np.minimum(machines.psum_ahead, np.maximum(1, folds.steps * used_cols - active))
+    return _Stream(words, words, folds.steps, ahead, np.maximum(0, folds.step - folds.steps), ahead)
 
 
 def _fold_cycles(
-    machines: MachineTable, folds: FoldTable, streams: tuple[_Stream, _Stream, _Stream], evicted: Floats, ahead: Ints
+    machines: MachineTable,
+    folds: FoldTable,
+    operands: Sequence[_Stream],
+    psums: Sequence[_Stream],
+    evicted: Floats,
+    ahead: Ints,
 ) -> Floats:
-    """Return the cycles of a fold that reads these streams and evicts so many words."""
-    first, second, third = (_late(machines, stream) for stream in streams)
-    leaving = np.where(folds.stationary, folds.steps, folds.used_rows)
-    queued = np.maximum(0, (evicted - ahead) / machines.bandwidth - leaving)
-    while_streaming = np.maximum(second, third)
-    late = np.where(
-        folds.stationary,
-        first + np.maximum(while_streaming, queued),
-        np.maximum(first, while_streaming) + queued,
-    )
-    a, b, c = (stream.share for stream in streams)
-    channel = np.where(machines.separate, np.maximum(np.maximum(a, b), c + evicted), a + b + c + evicted)
-    return np.maximum(folds.step + late, channel / machines.bandwidth)
+    """Return the mean cycles of a fold that reads these streams (partial sums by width) and evicts so many words."""
+    first, second = (_late(machines, stream) for stream in operands)
+    leaving = np.maximum(0, evicted - ahead)  # more than can queue
+    queued = np.maximum(0, leaving / machines.bandwidth - folds.used_rows)
+    total: Floats = np.zeros_like(evicted)
+    for stream, count in zip(psums, (folds.col_folds - 1, 1), strict=True):
+        # What neither came early nor can leave late goes over the channel while the array streams.
+        apart = np.where(folds.stationary, _rest(stream) + leaving, 0)
+        reads = _rest(operands[1]) + np.where(folds.stationary, 0, _rest(operands[0]))
+        pressing = np.where(machines.separate, apart, apart + reads)
+        streaming = np.maximum(np.maximum(second, _late(machines, stream)), pressing / machines.bandwidth - folds.steps)
+        late = np.where(folds.stationary, first + streaming, np.maximum(first, streaming) + queued)
+        a, b, c = operands[0].share, operands[1].share, stream.share
+        channel = np.where(machines.separate, np.maximum(np.maximum(a, b), c + evicted), a + b + c + evicted)
+        total = total + count * np.maximum(folds.step + late, channel / machines.bandwidth)
+    return total / folds.col_folds
+
+
+def _rest(stream: _Stream) -> Floats:
+    """Return the words that do not come early."""
+    words: Floats = stream.words - np.minimum(stream.early, stream.words)
+    return words
 
 
 def _late(machines: MachineTable, stream: _Stream) -> Floats:
     """Return how many cycles later than wanted a fold's last word comes."""
     words, within = stream.words, stream.within
     each = np.minimum(np.maximum(words / np.maximum(within, 1), 1), np.maximum(words, 1))  # a cycle
-    window = np.maximum(np.floor(stream.ahead / each) * each,
-                        np.minimum(np.maximum(stream.ahead, each), np.maximum(words, 1)))  # fmt: skip
+    window = np.maximum(np.floor(stream.ahead / each), 1) * each  # what the next cycle wants may always come
     turn = np.maximum(1, machines.latency + each / machines.bandwidth - 1)
     ready = np.clip(stream.idle / turn, 0, 1)
     windows = np.floor(np.maximum(words - 1, 0) / window)
     rest = np.maximum(words - 1, 0) - windows * window
     by_latency = np.minimum((windows + 1 - ready) * turn + rest / each, words * turn / window)
     by_latency = np.where(window >= turn * each, within, by_latency)
-    finite = np.isfinite(machines.bandwidth)
-    bandwidth = np.where(finite, machines.bandwidth, 1)
-    by_channel = np.where(finite, (words - np.minimum(stream.ahead, bandwidth * stream.idle)) / bandwidth, 0)
+    by_channel = _rest(stream) / machines.bandwidth
     return np.where(words > 0, np.maximum(0, np.maximum(by_latency, by_channel) - within), 0)

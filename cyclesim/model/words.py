@@ -70,14 +70,21 @@ def _results(layers: LayerTable, machines: MachineTable, folds: FoldTable) -> tu
     again = folds.row_folds - 1
     fetched = np.zeros_like(folds.steps)
     for used, count in ((folds.used_cols, folds.col_folds - 1), (folds.last_cols, 1)):
-        words = folds.steps * used
-        # Residency is judged at the start of a cycle: of a fold that is too long by less than its words of one cycle,
-        # only what is too long goes.
-        over = words - active
-        spilled = np.where(over <= 0, 0, np.where(2 * over <= used, over, words))
-        fetched = fetched + count * again * spilled
+        fetched = fetched + count * again * spilled(folds, active, used)
     fetched = np.where(folds.stationary, fetched, 0)
     return fetched, layers.m * layers.n + fetched
+
+
+def spilled(folds: FoldTable, active: Ints, used_cols: Ints) -> Ints:
+    """Return the results of a fold that are gone when the next one adds to them, in a column fold of this width.
+
+    Residency is judged at the start of a cycle: of a fold that is too long by no more than half a cycle's words, only
+    what is too long goes. Where the next fold begins before the last columns have delivered, so much less is between.
+    """
+    words = folds.steps * used_cols
+    behind = np.maximum(0, used_cols - 1 - np.maximum(0, folds.step - folds.steps))
+    over = words - behind * (behind + 1) // 2 - active
+    return np.where(over <= 0, 0, np.where(2 * over <= used_cols, over, words))
 
 
 def _ifmap(layers: LayerTable, machines: MachineTable, folds: FoldTable) -> Ints:
