@@ -23,7 +23,7 @@ laws: ## which module may import which
 	$(BIN)/lint-imports
 
 validate: ## the long proofs
-	$(BIN)/cyclesim validate schedule functional
+	$(BIN)/cyclesim validate schedule functional rtl
 
 bench: ## speed, as ratios in one run
 	$(BIN)/cyclesim validate speed
