@@ -1,8 +1,8 @@
-"""Finds the files that come with cyclesim: networks and machines, by bare name.
+"""Finds the files that come with cyclesim: networks and machines, by bare name, and the Verilog arrays.
 
-An installed package holds them as `cyclesim/topologies` and `cyclesim/hwconfigs`; in a checkout (and an editable
-installation) they lie one level up. A name without a path separator or suffix is a shipped one, anything else is
-a path.
+An installed package holds them as `cyclesim/topologies`, `cyclesim/hwconfigs` and `cyclesim/rtl`; in a checkout (and an
+editable installation) they lie one level up, the arrays in `validation/rtl`. A name without a path separator or suffix
+is a shipped one, anything else is a path.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from pathlib import Path
 from cyclesim.errors import BadInput, suggestion
 
 _SUFFIXES = {"topologies": ".csv", "hwconfigs": ".cfg"}
+_IN_CHECKOUT = {"rtl": "validation/rtl"}
 _NOUNS = {"topologies": "network", "hwconfigs": "machine"}
 
 
 def folder(kind: str) -> Path:
-    """Return the folder of shipped files of this kind (``topologies`` or ``hwconfigs``)."""
+    """Return the folder of shipped files of this kind (``topologies``, ``hwconfigs`` or ``rtl``)."""
     package = Path(__file__).resolve().parent
     inside = package / kind
-    return inside if inside.is_dir() else package.parent / kind
+    return inside if inside.is_dir() else package.parent / _IN_CHECKOUT.get(kind, kind)
 
 
 def names(kind: str) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 SUITES: dict[str, str] = {
     "schedule": "cyclesim.validation.schedule",
     "functional": "cyclesim.validation.functional",
+    "rtl": "cyclesim.validation.rtl",
     "scalesim": "cyclesim.validation.scalesim_parity",
     "published": "cyclesim.validation.published",
     "fidelity": "cyclesim.validation.fidelity",

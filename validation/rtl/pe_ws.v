@@ -1,0 +1,60 @@
+// PE of `ws` and `is`: one stationary register, which is also the preload chain.
+// All PEs named pe_ws* have the same ports, so that array_ws can be built of any of them.
+module pe_ws #(
+    parameter WORD = 8,
+    parameter SUM = 32
+) (
+    input clk,
+    input en,
+    input rst,
+    input flush,  // clear the valid bits of the row operands on their way east
+    input signed [WORD-1:0] a,  // row operand, from the west; it leaves to the east a cycle later
+    input a_valid,
+    input first,  // bits that ride with the row operand: the fold's first step,
+    input sh,     // this wave moves the chain,
+    input sel,    // the stationary register that the MAC uses,
+    input add,    // the partial sum is to be added to a stored one
+    output reg signed [WORD-1:0] a_out,
+    output reg a_valid_out,
+    output reg first_out,
+    output reg sh_out,
+    output reg sel_out,
+    output reg add_out,
+    input load,  // strobes of the column: move the preload chain,
+    input swap,  // the active register takes the shadow
+    input signed [WORD-1:0] chain,  // stationary operand from the northern PE, or from the column port
+    input chain_valid,
+    output signed [WORD-1:0] chain_out,
+    output chain_valid_out,
+    input signed [SUM-1:0] s,  // partial sum, from the north
+    input s_valid,
+    output signed [SUM-1:0] total,  // adder output: on the output port in this cycle if the row is the last one
+    output total_valid,
+    output reg signed [SUM-1:0] s_out,  // it leaves to the south a cycle later
+    output reg s_valid_out
+);
+    reg signed [WORD-1:0] w;
+    reg w_valid;
+    wire mac = a_valid && w_valid;
+    wire signed [SUM-1:0] product = a * w;
+
+    assign total = (s_valid ? s : {SUM{1'b0}}) + (mac ? product : {SUM{1'b0}});
+    assign total_valid = s_valid || mac;
+    assign chain_out = w;
+    assign chain_valid_out = w_valid;
+
+    always @(posedge clk)
+        if (rst) begin
+            {a_valid_out, first_out, sh_out, sel_out, add_out, s_valid_out} <= 6'b0;
+            w_valid <= 1'b0;
+        end else if (en) begin
+            a_out <= a;
+            {a_valid_out, first_out, sh_out, sel_out, add_out} <= {a_valid && !flush, first, sh, sel, add};
+            s_out <= total;
+            s_valid_out <= total_valid;
+            if (load) begin
+                w <= chain;
+                w_valid <= chain_valid;
+            end
+        end
+endmodule
