@@ -61,16 +61,16 @@ def cycle_table(
     flushed = np.minimum(active, words.ofmap)
     evicted = np.maximum(0, words.ofmap / groups - np.where(groups > 1, 0, flushed)) / folds.folds
 
-    longer = np.zeros_like(folds.step, np.float64)
+    nothing = np.zeros_like(evicted)
+    none = [_PartialSums(nothing, nothing, nothing)] * 2
+    psums = [_partial_sums(machines, folds, used) for used in (folds.used_cols, folds.last_cols)]
+    longer = np.zeros_like(evicted)
     for first_sweep in (True, False):
         for first_row in (True, False):
             sweeps = 1 if first_sweep else folds.col_folds - 1
             rows = 1 if first_row else folds.row_folds - 1
             streams = _streams(layers, machines, folds, words, first_sweep, first_row)
-            psums = [
-                _partial_sums(machines, folds, used, first_row) for used in (folds.used_cols, folds.last_cols)
-            ]
-            time = _fold_cycles(machines, folds, streams, psums, evicted, ahead)
+            time = _fold_cycles(machines, folds, streams, none if first_row else psums, evicted, ahead)
             longer = longer + sweeps * rows * (time - folds.step)
     run = folds.array_cycles + groups * longer
 
@@ -150,24 +150,32 @@ def _streams(
     return first, second
 
 
-def _partial_sums(
-    machines: MachineTable, folds: FoldTable, used_cols: Ints, first_row: bool
-) -> _Stream:
-    """Return the partial sums that a fold of this width reads.
+@dataclass(frozen=True)
+class _PartialSums:
+    """Partial sums of a fold of some width: words, those that do not come early, cycles by which the last is late."""
+
+    words: Floats
+    rest: Floats
+    late: Floats
+
+
+def _partial_sums(machines: MachineTable, folds: FoldTable, used_cols: Ints) -> _PartialSums:
+    """Return the partial sums that a fold of this width reads, unless it is the first of its column fold.
 
     One can be fetched when it has been written back, which is so many words before it is wanted.
     """
     active = machines.psum_active
-    words = np.where(folds.reads_psums, spilled(folds, active, used_cols), 0) * (0.0 if first_row else 1.0)
+    words = np.where(folds.reads_psums, spilled(folds, active, used_cols), 0).astype(np.float64)
     ahead = np.minimum(machines.psum_ahead, np.maximum(1, folds.steps * used_cols - active))
-    return _Stream(words, words, folds.steps, ahead, np.maximum(0, folds.step - folds.steps), ahead)
+    stream = _Stream(words, words, folds.steps, ahead, np.maximum(0, folds.step - folds.steps), ahead)
+    return _PartialSums(words, _rest(stream), _late(machines, stream))
 
 
 def _fold_cycles(
     machines: MachineTable,
     folds: FoldTable,
     operands: Sequence[_Stream],
-    psums: Sequence[_Stream],
+    psums: Sequence[_PartialSums],
     evicted: Floats,
     ahead: Ints,
 ) -> Floats:
@@ -175,15 +183,15 @@ def _fold_cycles(
     first, second = (_late(machines, stream) for stream in operands)
     leaving = np.maximum(0, evicted - ahead)  # more than can queue
     queued = np.maximum(0, leaving / machines.bandwidth - folds.used_rows)
+    reads = _rest(operands[1]) + np.where(folds.stationary, 0, _rest(operands[0]))
+    reads = np.where(machines.separate, 0, reads)
     total: Floats = np.zeros_like(evicted)
-    for stream, count in zip(psums, (folds.col_folds - 1, 1), strict=True):
+    for back, count in zip(psums, (folds.col_folds - 1, 1), strict=True):
         # What neither came early nor can leave late goes over the channel while the array streams.
-        apart = np.where(folds.stationary, _rest(stream) + leaving, 0)
-        reads = _rest(operands[1]) + np.where(folds.stationary, 0, _rest(operands[0]))
-        pressing = np.where(machines.separate, apart, apart + reads)
-        streaming = np.maximum(np.maximum(second, _late(machines, stream)), pressing / machines.bandwidth - folds.steps)
+        pressing = np.where(folds.stationary, back.rest + leaving, 0) + reads
+        streaming = np.maximum(np.maximum(second, back.late), pressing / machines.bandwidth - folds.steps)
         late = np.where(folds.stationary, first + streaming, np.maximum(first, streaming) + queued)
-        a, b, c = operands[0].share, operands[1].share, stream.share
+        a, b, c = operands[0].share, operands[1].share, back.words
         channel = np.where(machines.separate, np.maximum(np.maximum(a, b), c + evicted), a + b + c + evicted)
         total = total + count * np.maximum(folds.step + late, channel / machines.bandwidth)
     return total / folds.col_folds

@@ -37,11 +37,11 @@ NETWORKS = (
 )  # fmt: skip
 SIDES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 OVERLAPS = ("none", "none", "db", "pipe1", "pipe")
-DESIGNS, QUICK_DESIGNS = 120, 12
+DESIGNS, QUICK_DESIGNS = 112, 12
 """Machines for each network."""
-LAYERS, QUICK_LAYERS = 7, 3
+LAYERS, QUICK_LAYERS = 5, 3
 """Layers of each network, evenly over it."""
-MOST_CYCLES, QUICK_CYCLES = 4_000_000, 400_000
+MOST_CYCLES, QUICK_CYCLES = 1_000_000, 400_000
 """Array cycles of a design's layers; designs that need more are drawn again, as their truth would take minutes."""
 CHOICES, CANDIDATES = 400, 20
 """How often the best of so many designs is chosen."""
