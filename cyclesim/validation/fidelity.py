@@ -19,7 +19,7 @@ from cyclesim.hardware import DATAFLOWS, Hardware, Scratchpad, variant_problem
 from cyclesim.listing import table
 from cyclesim.model.estimate import Estimates, estimate_many
 from cyclesim.results import LayerResult
-from cyclesim.simulation import LayerRunner, available_cores, compile_kernels, layer_cycles
+from cyclesim.simulation import LayerRunner, available_cores, compile_kernels
 from cyclesim.validation import Settings
 from cyclesim.validation.agreement import (
     choice_regret,
@@ -41,8 +41,8 @@ DESIGNS, QUICK_DESIGNS = 112, 12
 """Machines for each network."""
 LAYERS, QUICK_LAYERS = 5, 3
 """Layers of each network, evenly over it."""
-MOST_CYCLES, QUICK_CYCLES = 1_000_000, 400_000
-"""Array cycles of a design's layers; designs that need more are drawn again, as their truth would take minutes."""
+MOST_CYCLES, QUICK_CYCLES = 3_000_000, 1_000_000
+"""Cycles of a design's layers by the model; designs that need more are drawn again: their truth would take minutes."""
 CHOICES, CANDIDATES = 400, 20
 """How often the best of so many designs is chosen."""
 METRICS = ("compute_cycles", "dram_ifmap", "dram_filter", "dram_psum", "dram_ofmap", "stall_cycles", "total_cycles")
@@ -109,7 +109,7 @@ def sample(name: str, seed: int, quick: bool) -> Sample:
     machines: list[Hardware] = []
     while len(machines) < (QUICK_DESIGNS if quick else DESIGNS):
         machine = random_machine(rng)
-        if sum(layer_cycles(layer, machine) for layer in layers) <= (QUICK_CYCLES if quick else MOST_CYCLES):
+        if estimate_many(layers, [machine], 1).total_cycles.sum() <= (QUICK_CYCLES if quick else MOST_CYCLES):
             machines.append(machine)
     started = time.perf_counter()
     points = [(layer, machine) for layer in layers for machine in machines]
