@@ -23,9 +23,9 @@ class Errors:
     bias: float
 
 
-def errors(estimate: Numbers, truth: Numbers) -> Errors:
-    """Return the errors of estimates relative to the truth, or to 1 where the truth is less."""
-    relative = (estimate - truth) / np.maximum(np.abs(truth), 1)
+def errors(estimate: Numbers, truth: Numbers, scale: Numbers | None = None) -> Errors:
+    """Return the errors of estimates relative to `scale`: the truth if it is left out, and 1 where that is less."""
+    relative = (estimate - truth) / np.maximum(np.abs(truth if scale is None else scale), 1)
     size = np.abs(relative)
     return Errors(
         points=len(size),

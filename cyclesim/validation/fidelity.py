@@ -170,9 +170,12 @@ def _joined(samples: Sequence[Sample], metric: str) -> tuple[Numbers, Numbers]:
 def _error_table(samples: Sequence[Sample]) -> str:
     rows = []
     for metric in METRICS:
-        found = errors(*_joined(samples, metric))
+        # Stalls are often few or none: what counts is their share of the cycles.
+        scale = _joined(samples, "total_cycles")[1] if metric == "stall_cycles" else None
+        found = errors(*_joined(samples, metric), scale)
         shares = (found.exact, found.mean, found.median, found.p95, found.worst, found.bias)
-        rows.append((metric, str(found.points), *(f"{100 * share:.2f} %" for share in shares)))
+        name = "stall_cycles / total_cycles" if scale is not None else metric
+        rows.append((name, str(found.points), *(f"{100 * share:.2f} %" for share in shares)))
     return table(("layer on a design", "points", "exact", "mean error", "median", "95th", "worst", "bias"), rows)
 
 
