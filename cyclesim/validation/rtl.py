@@ -212,14 +212,10 @@ def _sides(plan: Demand) -> tuple[str, str]:
     return ("filter", "ifmap") if plan.plan.dataflow == "is" else ("ifmap", "filter")
 
 
-def _operand(plan: Demand, name: str) -> OperandMap:
-    return plan.gemm.ifmap if name == "ifmap" else plan.gemm.filter
-
-
 def _stimulus(case: Case, plan: Demand, traces: dict[str, Words]) -> Stimulus:
     """Fetch the words of both sides through their traces; every second case gets held cycles."""
     memories = dict(zip(("ifmap", "filter"), case.tensors(), strict=True))
-    rows, cols = (_words(_operand(plan, name), traces[name], memories[name]) for name in _sides(plan))
+    rows, cols = (_words(plan.gemm.operand(name), traces[name], memories[name]) for name in _sides(plan))
     holds = case.seed % LARGEST + 1 if case.seed % 2 else 0
     return Stimulus(plan.plan, plan.gemm.groups, rows, cols, holds)
 
@@ -243,7 +239,7 @@ def difference(case: Case, plan: Demand, traces: dict[str, Words], found: Events
     for name, taken in ((row_name, found.row_taken), (col_name, found.col_taken)):
         asked = _extended(traces[name] >= 0, taken.shape[1])
         problem = _first(asked & ~taken, f"the {name} trace has a word where the array takes none")
-        if problem is None and _operand(plan, name).bounds is None:
+        if problem is None and plan.gemm.operand(name).bounds is None:
             problem = _first(taken & ~asked, f"the {name} trace has nothing where the array takes a word")
         if problem is not None:
             return problem

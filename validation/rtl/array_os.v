@@ -1,4 +1,9 @@
 // ROWS x COLS PEs, output stationary: row operands move east, column operands south, results leave in the south.
+`define PE_PORTS \
+    .clk(clk), .en(en), .rst(rst), \
+    .a(a), .a_valid(a_valid), .last(last), .sh(sh), .sel(sel), .b(b), .b_valid(b_valid), \
+    .shift(col_shift[c]), .swap(swap), .chain(chain), .chain_valid(chain_valid), \
+    .chain_out(chain_out), .chain_valid_out(chain_valid_out), .result(result), .result_valid(result_valid)
 module array_os #(
     parameter ROWS = 1,
     parameter COLS = 1,
@@ -55,50 +60,22 @@ module array_os #(
                     assign chain = row[r-1].col[c].chain_out;
                     assign chain_valid = row[r-1].col[c].chain_valid_out;
                 end
+                hop #(.WIDTH(WORD), .BITS(4)) east (
+                    .clk(clk), .en(en), .rst(rst),
+                    .word(a), .bits({a_valid, last, sh, sel}),
+                    .word_out(a_out), .bits_out({a_valid_out, last_out, sh_out, sel_out})
+                );
+                hop #(.WIDTH(WORD), .BITS(1)) south (
+                    .clk(clk), .en(en), .rst(rst), .word(b), .bits(b_valid), .word_out(b_out), .bits_out(b_valid_out)
+                );
                 if (BUS) begin : bus_kind
-                    pe_os_bus #(.WORD(WORD), .SUM(SUM)) pe (
-                        .clk(clk), .en(en), .rst(rst),
-                        .a(a), .a_valid(a_valid), .last(last), .sh(sh), .sel(sel),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .last_out(last_out), .sh_out(sh_out), .sel_out(sel_out),
-                        .b(b), .b_valid(b_valid), .b_out(b_out), .b_valid_out(b_valid_out),
-                        .shift(col_shift[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .result(result), .result_valid(result_valid)
-                    );
+                    pe_os_bus #(.WORD(WORD), .SUM(SUM)) pe (`PE_PORTS);
                 end else if (OVERLAP == 0) begin : plain_kind
-                    pe_os #(.WORD(WORD), .SUM(SUM)) pe (
-                        .clk(clk), .en(en), .rst(rst),
-                        .a(a), .a_valid(a_valid), .last(last), .sh(sh), .sel(sel),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .last_out(last_out), .sh_out(sh_out), .sel_out(sel_out),
-                        .b(b), .b_valid(b_valid), .b_out(b_out), .b_valid_out(b_valid_out),
-                        .shift(col_shift[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .result(result), .result_valid(result_valid)
-                    );
+                    pe_os #(.WORD(WORD), .SUM(SUM)) pe (`PE_PORTS);
                 end else if (OVERLAP == 1) begin : db_kind
-                    pe_os_db #(.WORD(WORD), .SUM(SUM)) pe (
-                        .clk(clk), .en(en), .rst(rst),
-                        .a(a), .a_valid(a_valid), .last(last), .sh(sh), .sel(sel),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .last_out(last_out), .sh_out(sh_out), .sel_out(sel_out),
-                        .b(b), .b_valid(b_valid), .b_out(b_out), .b_valid_out(b_valid_out),
-                        .shift(col_shift[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .result(result), .result_valid(result_valid)
-                    );
+                    pe_os_db #(.WORD(WORD), .SUM(SUM)) pe (`PE_PORTS);
                 end else begin : wave_kind
-                    pe_os_wave #(.WORD(WORD), .SUM(SUM), .TWO(OVERLAP == 3)) pe (
-                        .clk(clk), .en(en), .rst(rst),
-                        .a(a), .a_valid(a_valid), .last(last), .sh(sh), .sel(sel),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .last_out(last_out), .sh_out(sh_out), .sel_out(sel_out),
-                        .b(b), .b_valid(b_valid), .b_out(b_out), .b_valid_out(b_valid_out),
-                        .shift(col_shift[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .result(result), .result_valid(result_valid)
-                    );
+                    pe_os_wave #(.WORD(WORD), .SUM(SUM), .TWO(OVERLAP == 3)) pe (`PE_PORTS);
                 end
                 // What the row adds to its column's bus. Without one, only the last row reaches the port.
                 wire [SUM-1:0] bus;
@@ -118,3 +95,4 @@ module array_os #(
         end
     endgenerate
 endmodule
+`undef PE_PORTS

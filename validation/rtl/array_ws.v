@@ -1,5 +1,11 @@
 // ROWS x COLS PEs, weight stationary (input stationary with the operands exchanged): row operands move east, stationary
 // ones and partial sums south; the adder outputs of the last row are the output ports.
+`define PE_PORTS \
+    .clk(clk), .en(en), .rst(rst), \
+    .a(a), .a_valid(a_valid), .first(first), .sh(sh), .sel(sel), \
+    .load(col_load[c]), .swap(swap), .chain(chain), .chain_valid(chain_valid), \
+    .chain_out(chain_out), .chain_valid_out(chain_valid_out), \
+    .s(s), .s_valid(s_valid), .total(total), .total_valid(total_valid)
 module array_ws #(
     parameter ROWS = 1,
     parameter COLS = 1,
@@ -10,13 +16,13 @@ module array_ws #(
     input clk,
     input en,
     input rst,
-    input flush,
+    input flush,  // clear the valid bits of the row operands on their way east
     input [ROWS*WORD-1:0] row_word,
     input [ROWS-1:0] row_valid,
     input [ROWS-1:0] row_first,
     input [ROWS-1:0] row_sh,
     input [ROWS-1:0] row_sel,
-    input [ROWS-1:0] row_add,
+    input [ROWS-1:0] row_add,  // the partial sums are to be added to stored ones
     input [COLS*WORD-1:0] col_word,
     input [COLS-1:0] col_valid,
     input [COLS-1:0] col_load,
@@ -60,42 +66,21 @@ module array_ws #(
                     assign s = row[r-1].col[c].s_out;
                     assign s_valid = row[r-1].col[c].s_valid_out;
                 end
+                hop #(.WIDTH(WORD), .BITS(5)) east (
+                    .clk(clk), .en(en), .rst(rst),
+                    .word(a), .bits({a_valid && !flush, first, sh, sel, add}),
+                    .word_out(a_out), .bits_out({a_valid_out, first_out, sh_out, sel_out, add_out})
+                );
+                hop #(.WIDTH(SUM), .BITS(1)) south (
+                    .clk(clk), .en(en), .rst(rst),
+                    .word(total), .bits(total_valid), .word_out(s_out), .bits_out(s_valid_out)
+                );
                 if (OVERLAP == 0) begin : plain_kind
-                    pe_ws #(.WORD(WORD), .SUM(SUM)) pe (
-                        .clk(clk), .en(en), .rst(rst), .flush(flush),
-                        .a(a), .a_valid(a_valid), .first(first), .sh(sh), .sel(sel), .add(add),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .first_out(first_out), .sh_out(sh_out),
-                        .sel_out(sel_out), .add_out(add_out),
-                        .load(col_load[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .s(s), .s_valid(s_valid), .total(total), .total_valid(total_valid),
-                        .s_out(s_out), .s_valid_out(s_valid_out)
-                    );
+                    pe_ws #(.WORD(WORD), .SUM(SUM)) pe (`PE_PORTS);
                 end else if (OVERLAP == 1 || OVERLAP == 4) begin : shadow_kind
-                    pe_ws_shadow #(.WORD(WORD), .SUM(SUM)) pe (
-                        .clk(clk), .en(en), .rst(rst), .flush(flush),
-                        .a(a), .a_valid(a_valid), .first(first), .sh(sh), .sel(sel), .add(add),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .first_out(first_out), .sh_out(sh_out),
-                        .sel_out(sel_out), .add_out(add_out),
-                        .load(col_load[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .s(s), .s_valid(s_valid), .total(total), .total_valid(total_valid),
-                        .s_out(s_out), .s_valid_out(s_valid_out)
-                    );
+                    pe_ws_shadow #(.WORD(WORD), .SUM(SUM)) pe (`PE_PORTS);
                 end else begin : wave_kind
-                    pe_ws_wave #(.WORD(WORD), .SUM(SUM), .TWO(OVERLAP == 3)) pe (
-                        .clk(clk), .en(en), .rst(rst), .flush(flush),
-                        .a(a), .a_valid(a_valid), .first(first), .sh(sh), .sel(sel), .add(add),
-                        .a_out(a_out), .a_valid_out(a_valid_out), .first_out(first_out), .sh_out(sh_out),
-                        .sel_out(sel_out), .add_out(add_out),
-                        .load(col_load[c]), .swap(swap),
-                        .chain(chain), .chain_valid(chain_valid),
-                        .chain_out(chain_out), .chain_valid_out(chain_valid_out),
-                        .s(s), .s_valid(s_valid), .total(total), .total_valid(total_valid),
-                        .s_out(s_out), .s_valid_out(s_valid_out)
-                    );
+                    pe_ws_wave #(.WORD(WORD), .SUM(SUM), .TWO(OVERLAP == 3)) pe (`PE_PORTS);
                 end
             end
         end
@@ -106,3 +91,4 @@ module array_ws #(
         end
     endgenerate
 endmodule
+`undef PE_PORTS

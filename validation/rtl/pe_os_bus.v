@@ -7,20 +7,13 @@ module pe_os_bus #(
     input clk,
     input en,
     input rst,
-    input signed [WORD-1:0] a,  // row operand, from the west; it leaves to the east a cycle later
+    input signed [WORD-1:0] a,  // row operand, from the west
     input a_valid,
     input last,  // bits that ride with the row operand: the fold's last step,
     input sh,    // this wave moves the chain,
     input sel,   // the accumulator that the MAC uses
-    output reg signed [WORD-1:0] a_out,
-    output reg a_valid_out,
-    output reg last_out,
-    output reg sh_out,
-    output reg sel_out,
-    input signed [WORD-1:0] b,  // column operand, from the north; it leaves to the south a cycle later
+    input signed [WORD-1:0] b,  // column operand, from the north
     input b_valid,
-    output reg signed [WORD-1:0] b_out,
-    output reg b_valid_out,
     input shift,  // strobes of the column: move the chain,
     input swap,   // take the accumulators into it
     input signed [SUM-1:0] chain,  // from the northern PE
@@ -42,13 +35,8 @@ module pe_os_bus #(
 
     always @(posedge clk)
         if (rst) begin
-            {a_valid_out, last_out, sh_out, sel_out, b_valid_out} <= 5'b0;
             acc_valid <= 1'b0;
         end else if (en) begin
-            a_out <= a;
-            {a_valid_out, last_out, sh_out, sel_out} <= {a_valid, last, sh, sel};
-            b_out <= b;
-            b_valid_out <= b_valid;
             if (mac) acc <= result;
             acc_valid <= !last && (acc_valid || mac);
         end

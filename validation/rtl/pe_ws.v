@@ -7,19 +7,11 @@ module pe_ws #(
     input clk,
     input en,
     input rst,
-    input flush,  // clear the valid bits of the row operands on their way east
-    input signed [WORD-1:0] a,  // row operand, from the west; it leaves to the east a cycle later
+    input signed [WORD-1:0] a,  // row operand, from the west
     input a_valid,
     input first,  // bits that ride with the row operand: the fold's first step,
     input sh,     // this wave moves the chain,
-    input sel,    // the stationary register that the MAC uses,
-    input add,    // the partial sum is to be added to a stored one
-    output reg signed [WORD-1:0] a_out,
-    output reg a_valid_out,
-    output reg first_out,
-    output reg sh_out,
-    output reg sel_out,
-    output reg add_out,
+    input sel,    // the stationary register that the MAC uses
     input load,  // strobes of the column: move the preload chain,
     input swap,  // the active register takes the shadow
     input signed [WORD-1:0] chain,  // stationary operand from the northern PE, or from the column port
@@ -29,9 +21,7 @@ module pe_ws #(
     input signed [SUM-1:0] s,  // partial sum, from the north
     input s_valid,
     output signed [SUM-1:0] total,  // adder output: on the output port in this cycle if the row is the last one
-    output total_valid,
-    output reg signed [SUM-1:0] s_out,  // it leaves to the south a cycle later
-    output reg s_valid_out
+    output total_valid
 );
     reg signed [WORD-1:0] w;
     reg w_valid;
@@ -45,13 +35,8 @@ module pe_ws #(
 
     always @(posedge clk)
         if (rst) begin
-            {a_valid_out, first_out, sh_out, sel_out, add_out, s_valid_out} <= 6'b0;
             w_valid <= 1'b0;
         end else if (en) begin
-            a_out <= a;
-            {a_valid_out, first_out, sh_out, sel_out, add_out} <= {a_valid && !flush, first, sh, sel, add};
-            s_out <= total;
-            s_valid_out <= total_valid;
             if (load) begin
                 w <= chain;
                 w_valid <= chain_valid;
