@@ -69,6 +69,10 @@ class Gemm:
         """Multiply-accumulates, those with padding zeros included."""
         return self.groups * self.m * self.k * self.n
 
+    def operand(self, name: str) -> OperandMap:
+        """Return the map of ``ifmap``, ``filter`` or ``ofmap``."""
+        return {"ifmap": self.ifmap, "filter": self.filter, "ofmap": self.ofmap}[name]
+
 
 def ifmap_requests_per_pass(layer: Layer) -> int:
     """Return how many elements of all groups' (m, k) matrices are not padding: the requests of one pass over it."""
@@ -76,12 +80,12 @@ def ifmap_requests_per_pass(layer: Layer) -> int:
     if not isinstance(shape, ConvShape):
         groups, m, k, _ = gemm_sizes(layer)
         return groups * m * k
-    rows = _inside(shape.ofmap_h, shape.stride_h, shape.pad_h, shape.filter_h, shape.dilation_h, shape.ifmap_h)
-    cols = _inside(shape.ofmap_w, shape.stride_w, shape.pad_w, shape.filter_w, shape.dilation_w, shape.ifmap_w)
+    rows = taps_inside(shape.ofmap_h, shape.stride_h, shape.pad_h, shape.filter_h, shape.dilation_h, shape.ifmap_h)
+    cols = taps_inside(shape.ofmap_w, shape.stride_w, shape.pad_w, shape.filter_w, shape.dilation_w, shape.ifmap_w)
     return rows * cols * shape.channels * layer.batch
 
 
-def _inside(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
+def taps_inside(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
     """Return how many (output, tap) pairs of one direction read inside: 0 <= o * stride - pad + t * dilation < size."""
     total = 0
     for tap in range(taps):

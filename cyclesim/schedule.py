@@ -8,8 +8,11 @@ model; its judge is a model of the array that moves values from register to regi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cyclesim.hardware import Dataflow, Hardware
+from cyclesim.lowering import gemm_sizes
+from cyclesim.workload import Layer
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,26 @@ def schedule(m: int, k: int, n: int, hardware: Hardware) -> Schedule:
         spatial_cols=spatial_cols,
         steps=steps,
     )
+
+
+def layer_fields(layer: Layer, plan: Schedule) -> dict[str, Any]:
+    """Return what a result says of a layer on an array, by the names of its fields, before anything moves."""
+    groups, m, k, n = gemm_sizes(layer)
+    array_size = plan.rows * plan.cols
+    return {
+        "name": layer.name,
+        "index": layer.index,
+        "type": layer.type,
+        "groups": groups,
+        "m": m,
+        "k": k,
+        "n": n,
+        "macs": groups * m * k * n,
+        "folds": groups * plan.folds,
+        "array_size": array_size,
+        "spatial_used": groups * plan.spatial_rows * plan.spatial_cols,
+        "spatial_slots": groups * plan.folds * array_size,
+    }
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, LayerResult, RunResult
 from cyclesim.scalesim.layer import ScaleSimLayer
 from cyclesim.scalesim.limits import scalesim_machine, scalesim_network
 from cyclesim.scalesim_schedule import layer_schedule
+from cyclesim.schedule import layer_fields
 from cyclesim.stretches import ChunkEncoder, ChunkStore, DramPart, Issued, SramEncoding, Stretch
 from cyclesim.timeline import LayerTiming, Series, Timeline
 from cyclesim.traffic import STREAMS, at_once
@@ -265,25 +266,12 @@ class _Drive:
 def _result(
     plan: Demand, tallies: Mapping[str, Tally], memory: LayerMemory, timing: LayerTiming, verdict: Verdict
 ) -> LayerResult:
-    gemm, folds = plan.gemm, plan.plan
-    layer = gemm.layer
+    folds = plan.plan
     counts = {operand: tallies.get(operand, Tally()) for operand in ALL_OPERANDS}
-    array_size = folds.rows * folds.cols
     channel = memory.channel
     peaks = memory.traffic.peaks()
     return LayerResult(
-        name=layer.name,
-        index=layer.index,
-        type=layer.type,
-        groups=gemm.groups,
-        m=gemm.m,
-        k=gemm.k,
-        n=gemm.n,
-        macs=gemm.macs,
-        folds=gemm.groups * folds.folds,
-        array_size=array_size,
-        spatial_used=gemm.groups * folds.spatial_rows * folds.spatial_cols,
-        spatial_slots=gemm.groups * folds.folds * array_size,
+        **layer_fields(plan.gemm.layer, folds),
         compute_cycles=plan.cycles,
         cold_start_cycles=timing.cold_start_cycles,
         stall_cycles=timing.stall_cycles,
@@ -301,7 +289,7 @@ def _result(
         step_cycles=folds.longest_step,
         stall_by=timing.stall_by,
         channel_words=channel.capacity(timing.total_cycles),
-        machine_balance=None if channel.bandwidth is None else float(array_size / (channel.bandwidth * channel.ports)),
+        machine_balance=channel.balance(folds.rows * folds.cols),
         least_bandwidth=verdict.least_bandwidth,
         bound=verdict.bound,
     )

@@ -7,7 +7,7 @@ writer's, and of a `ChunkStore`.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ REMEMBERED_CHUNKS = 256
 """Encoded chunks of a layer that are kept in case their words come again."""
 
 Ints = NDArray[np.int64]
+_INT64 = np.dtype(np.int64)
 Encoded = Future[Sequence[bytes]]
 
 
@@ -133,35 +134,61 @@ class SramEncoding:
         return future
 
 
+class WordQueue:
+    """Words in the order in which they move, taken in other portions than those in which they come.
+
+    Parameters
+    ----------
+    parts : iterable of (words,) int32 or int64, optional
+        Arrays that are asked for when what was added has been taken; they stay as they are when the next one is made.
+    dtype : dtype
+        Of what is returned when there are no words.
+    """
+
+    def __init__(
+        self, parts: Iterable[NDArray[np.integer]] = (), dtype: np.dtype[np.integer] = _INT64
+    ) -> None:
+        self._parts = iter(parts)
+        self._dtype = dtype
+        self._waiting: deque[NDArray[np.integer]] = deque()
+
+    def add(self, parts: Iterable[NDArray[np.integer]]) -> None:
+        """Let these come next."""
+        self._waiting += parts
+
+    def take(self, count: int) -> NDArray[np.integer]:
+        """Return the next words: `count`, or what is left."""
+        taken = []
+        while count:
+            first = self._waiting.popleft() if self._waiting else next(self._parts, None)
+            if first is None:
+                break
+            taken.append(first[:count])
+            if len(first) > count:
+                self._waiting.appendleft(first[count:])
+            count -= len(taken[-1])
+        return np.concatenate(taken) if taken else np.empty(0, self._dtype)
+
+
 class Issued:
     """Wall cycles and addresses of one stream's words. Addresses are known earlier, up to the lookahead."""
 
     def __init__(self) -> None:
         self._walls: list[Ints] = []
-        self._addresses: deque[NDArray[np.integer]] = deque()
+        self._addresses = WordQueue()
         self._taken = 0
 
     def add(self, walls: Ints, addresses: Sequence[NDArray[np.integer]]) -> None:
         """Take wall cycles, and addresses that may be those of later ones."""
         self._walls.append(walls)
-        self._addresses += addresses
+        self._addresses.add(addresses)
 
     def take(self, words: int, ends: bool) -> Iterator[tuple[int, Ints, NDArray[np.integer]]]:
         """Yield (first word, wall cycles, addresses) of `words` words each, at the end of what there is."""
         walls = np.concatenate(self._walls)
         while len(walls) >= words or (ends and len(walls)):
             count = min(words, len(walls))
-            yield self._taken, walls[:count].copy(), self._next_addresses(count)
+            yield self._taken, walls[:count].copy(), self._addresses.take(count)
             walls = walls[count:]
             self._taken += count
         self._walls = [walls.copy()]
-
-    def _next_addresses(self, count: int) -> NDArray[np.integer]:
-        parts = []
-        while count:
-            first = self._addresses.popleft()
-            parts.append(first[:count])
-            if len(first) > count:
-                self._addresses.appendleft(first[count:])
-            count -= len(parts[-1])
-        return np.concatenate(parts)

@@ -35,6 +35,10 @@ class Channel:
         """Number of ports that have this bandwidth each."""
         return 3 if self.separate_ports else 1
 
+    def balance(self, array_size: int) -> float | None:
+        """Return the MACs per word at which the array and the channel need the same time, None without a limit."""
+        return None if self.bandwidth is None else float(array_size / (self.bandwidth * self.ports))
+
     def capacity(self, wall_cycles: int) -> int | None:
         """Return the words that all ports can move in the first so many wall cycles, None if unlimited."""
         return None if self.bandwidth is None else self.ports * (wall_cycles * self.bandwidth // 1)

@@ -24,6 +24,7 @@ from cyclesim.demand import Demand
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
 from cyclesim.results import LayerResult
+from cyclesim.schedule import Schedule, schedule
 from cyclesim.timeline import Series
 from cyclesim.traffic import STREAMS
 from cyclesim.workload import Layer
@@ -198,7 +199,7 @@ class LayerTrace:
         self._address_type = demand.dtype
         gemm, plan = demand.gemm, demand.plan
         _describe(
-            group, gemm.layer.name, (gemm.m, gemm.k, gemm.n, gemm.groups), plan.dataflow, plan.label, demand.cycles
+            group, gemm.layer.name, (gemm.m, gemm.k, gemm.n, gemm.groups), plan, demand.cycles
         )  # fmt: skip
         cycle_type = np.dtype(np.int64)
         if self._sram:
@@ -238,18 +239,19 @@ def create_chunked(
 
 def create_layer(file: h5py.File, layer: LayerResult, hardware: Hardware) -> None:
     """Make the group of a layer without traces."""
+    plan = schedule(layer.m, layer.k, layer.n, hardware)
     _describe(
-        file.create_group(layer_path(layer.index)), layer.name, (layer.m, layer.k, layer.n, layer.groups),
-        hardware.dataflow, f"{hardware.variant}{'+trim' if hardware.trim_folds else ''}", layer.compute_cycles,
+        file.create_group(layer_path(layer.index)), layer.name, (layer.m, layer.k, layer.n, layer.groups), plan,
+        layer.compute_cycles,
     )  # fmt: skip
 
 
 def _describe(
-    group: h5py.Group, name: str, sizes: tuple[int, int, int, int], dataflow: str, variant: str, cycles: int
+    group: h5py.Group, name: str, sizes: tuple[int, int, int, int], plan: Schedule, cycles: int
 ) -> None:
     m, k, n, groups = sizes
     write_attributes(
-        group, name=name, m=m, k=k, n=n, groups=groups, dataflow=dataflow, variant=variant,
+        group, name=name, m=m, k=k, n=n, groups=groups, dataflow=plan.dataflow, variant=plan.label,
         layout=ADDRESS_LAYOUT, array_cycles=cycles,
     )  # fmt: skip
 

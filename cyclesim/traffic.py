@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
-from cyclesim.lowering import OperandMap
 from cyclesim.results import ALL_OPERANDS
 
 CHUNK_WORDS = 1 << 19
@@ -142,7 +141,7 @@ class Source:
     """
 
     def __init__(self, plan: Demand, operand: str, active: int, keep_addresses: bool) -> None:
-        tensor = _tensor(plan, operand)
+        tensor = plan.gemm.operand(operand)
         self._plan = plan
         self._operand = operand
         self._base = tensor.base
@@ -168,7 +167,7 @@ class Source:
         from cyclesim.kernels import traffic as kernels
 
         if self._next_cycle == 0 and not (self._once or self._in_order):
-            self._entered = np.full(_tensor(self._plan, self._operand).words, kernels.NEVER, np.int32)
+            self._entered = np.full(self._plan.gemm.operand(self._operand).words, kernels.NEVER, np.int32)
         first = self._next_cycle
         cycles = min(self._chunk_cycles, self._plan.cycles - first)
         chunk = self._again(first, cycles) if self._repeats else self._pass(first, cycles)
@@ -292,11 +291,6 @@ def results_in_order(plan: Demand, active: int) -> bool:
     last = folds.spatial_cols - (folds.col_folds - 1) * folds.cols
     widths = {min(folds.cols, folds.spatial_cols), last}
     return all(not active < folds.steps * used < active + used for used in widths)
-
-
-def _tensor(plan: Demand, operand: str) -> OperandMap:
-    tensor: OperandMap = getattr(plan.gemm, operand)
-    return tensor
 
 
 def _asks_once(plan: Demand, operand: str) -> bool:

@@ -17,6 +17,8 @@ from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import CycleTable, cycle_table
 from cyclesim.model.words import WordTable, dram_table, sram_table
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
+from cyclesim.schedule import Schedule, layer_fields, schedule
+from cyclesim.timeline import channel_of
 from cyclesim.workload import Layer, Network
 
 POINTS_AT_ONCE = 1 << 14
@@ -142,65 +144,51 @@ def _result(layer: Layer, hardware: Hardware) -> LayerResult:
     at_once = replace(hardware, interface_bandwidth="CALC", dram_latency_cycles=1)
     machines = MachineTable.of([hardware, replace(hardware, interface_bandwidth="CALC"), at_once])
     found = _evaluate(rows, machines)
-    groups, m, k, n = gemm_sizes(layer)
+    _, m, k, n = gemm_sizes(layer)
+    plan = schedule(m, k, n, hardware)
     stalls, unlimited, without_latency = (int(value) for value in found.cycles.stall[0])
     sram, dram = ({name: int(getattr(table, name)[0, 0]) for name in ("ifmap", "filter", "psum", "ofmap")}
                   for table in (found.sram, found.dram))  # fmt: skip
-    folds = found.folds
     compute, cold, drain, total = (
         int(values[0, 0])
         for values in (found.cycles.compute, found.cycles.cold_start, found.cycles.drain, found.cycles.total)
     )
-    array_size = hardware.rows * hardware.cols
-    all_folds = groups * int(folds.folds[0, 0])
-    limited = hardware.interface_bandwidth == "USER"
-    ports = 3 if hardware.dram_ports == "separate" else 1
-    bandwidth = hardware.dram_bandwidth_words_per_cycle if limited else None
+    shape = layer_fields(layer, plan)
+    channel = channel_of(hardware)
     return LayerResult(
-        name=layer.name,
-        index=layer.index,
-        type=layer.type,
-        groups=groups,
-        m=m,
-        k=k,
-        n=n,
-        macs=groups * m * k * n,
-        folds=all_folds,
-        array_size=array_size,
-        spatial_used=groups * int(folds.spatial_rows[0, 0] * folds.spatial_cols[0, 0]),
-        spatial_slots=all_folds * array_size,
+        **shape,
         compute_cycles=compute,
         cold_start_cycles=cold,
         stall_cycles=stalls,
         drain_cycles=drain,
         sram_reads={name: sram[name] for name in ("ifmap", "filter", "psum")},
         sram_writes={"ofmap": sram["ofmap"]},
-        sram_peak_words=_peaks(folds, hardware),
+        sram_peak_words=_peaks(plan, hardware),
         sram_first_cycle=dict.fromkeys(sram),
         sram_last_cycle=dict.fromkeys(sram),
         dram_reads={name: dram[name] for name in ("ifmap", "filter", "psum")},
         dram_writes={"ofmap": dram["ofmap"]},
         dram_first_cycle=dict.fromkeys(dram),
         dram_last_cycle=dict.fromkeys(dram),
-        dram_peak_words={name: -(-words // all_folds) for name, words in dram.items()},
-        step_cycles=int(folds.step[0, 0]),
+        dram_peak_words={name: -(-words // shape["folds"]) for name, words in dram.items()},
+        step_cycles=plan.longest_step,
         stall_by=None,
-        channel_words=None if bandwidth is None else ports * int(total * bandwidth),
-        machine_balance=None if bandwidth is None else float(array_size / (bandwidth * ports)),
+        channel_words=channel.capacity(total),
+        machine_balance=channel.balance(hardware.rows * hardware.cols),
         least_bandwidth=None if unlimited else _least_bandwidth(rows, hardware, sum(dram.values())),
         bound=_bound(stalls, unlimited, without_latency, total),
     )
 
 
-def _peaks(folds: FoldTable, hardware: Hardware) -> dict[str, int]:
+def _peaks(plan: Schedule, hardware: Hardware) -> dict[str, int]:
     """Return the most words of one cycle: all ports of a fold that can be busy at once."""
-    used_rows, used_cols, steps = (int(v[0, 0]) for v in (folds.used_rows, folds.used_cols, folds.steps))
-    rows, cols = min(used_rows, steps), min(used_cols, steps)
+    used_rows, used_cols = min(plan.rows, plan.spatial_rows), min(plan.cols, plan.spatial_cols)
+    rows, cols = min(used_rows, plan.steps), min(used_cols, plan.steps)
     if hardware.dataflow == "os":
         return {"ifmap": rows, "filter": cols, "psum": 0, "ofmap": min(used_rows, used_cols)}
-    loads = used_cols if hardware.fold_overlap in ("none", "db") else min(used_rows, used_cols)
+    loads = min(used_rows, used_cols) if plan.preload_skew else used_cols
     moving, still = ("ifmap", "filter") if hardware.dataflow == "ws" else ("filter", "ifmap")
-    return {moving: rows, still: loads, "psum": cols if bool(folds.reads_psums[0, 0]) else 0, "ofmap": cols}
+    return {moving: rows, still: loads, "psum": cols if plan.reads_psums else 0, "ofmap": cols}
 
 
 def _bound(stalls: int, unlimited: int, without_latency: int, total: int) -> str:

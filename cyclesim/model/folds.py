@@ -10,9 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.model.tables import IS, OS, WS, Ints, LayerTable, MachineTable
-
-NONE, DB, PIPE1, PIPE, PIPE2 = range(5)
+from cyclesim.model.tables import (
+    DB,
+    IS,
+    NONE,
+    OS,
+    PIPE,
+    PIPE1,
+    PIPE2,
+    WS,
+    Ints,
+    LayerTable,
+    MachineTable,
+)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.hardware import Hardware
-from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
+from cyclesim.hardware import DATAFLOWS, FOLD_OVERLAPS, Hardware
+from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass, taps_inside
+from cyclesim.timeline import channel_of
+from cyclesim.traffic import split
 from cyclesim.workload import ConvShape, Layer
 
 Ints = NDArray[np.int64]
@@ -19,8 +21,8 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
 """Integers or floats: what a formula of both makes."""
 
-OS, WS, IS = range(3)
-DATAFLOWS = {"os": OS, "ws": WS, "is": IS}
+OS, WS, IS = range(len(DATAFLOWS))
+NONE, DB, PIPE1, PIPE, PIPE2 = range(len(FOLD_OVERLAPS))
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,7 @@ class LayerTable:
 
     `m`, `k`, `n` and the words are those of one group; there are `groups`. `requests` are the elements of the ifmap
     matrix that are not padding, `ifmap` its distinct words, and `rows_read` its words if each kernel row reads them
-    anew. `kernel_h`, `kernel_w`, `stride` and `channels` describe the window, `row` is the words of an ifmap row and
-    `outputs_w` the output pixels of one.
+    anew. `kernel_h`, `kernel_w`, `stride` and `channels` describe the window, `row` is the words of an ifmap row.
     """
 
     groups: Ints
@@ -45,13 +46,12 @@ class LayerTable:
     stride: Ints
     channels: Ints
     row: Ints
-    outputs_w: Ints
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> LayerTable:
         """Return the columns of these layers."""
-        rows = np.array([_layer_row(layer) for layer in layers], np.int64).reshape(len(layers), 13)
-        return cls(*(rows[:, [column]] for column in range(13)))
+        rows = np.array([_layer_row(layer) for layer in layers], np.int64).reshape(len(layers), len(fields(cls)))
+        return cls(*(column[:, None] for column in rows.T))
 
 
 def _layer_row(layer: Layer) -> tuple[int, ...]:
@@ -59,31 +59,30 @@ def _layer_row(layer: Layer) -> tuple[int, ...]:
     requests = ifmap_requests_per_pass(layer) // groups
     shape = layer.shape
     if not isinstance(shape, ConvShape):
-        return (groups, m, k, n, requests, m * k, m * k, 1, 1, 1, k, k, m)
+        return (groups, m, k, n, requests, m * k, m * k, 1, 1, 1, k, k)
     channels = shape.channels // groups
-    down = _read(shape.ofmap_h, shape.stride_h, shape.pad_h, shape.filter_h, shape.dilation_h, shape.ifmap_h)
-    across = _read(shape.ofmap_w, shape.stride_w, shape.pad_w, shape.filter_w, shape.dilation_w, shape.ifmap_w)
-    ifmap = down[0] * across[0] * channels * layer.batch
-    rows_read = down[1] * across[0] * channels * layer.batch
+    down = (shape.ofmap_h, shape.stride_h, shape.pad_h, shape.filter_h, shape.dilation_h, shape.ifmap_h)
+    across = (shape.ofmap_w, shape.stride_w, shape.pad_w, shape.filter_w, shape.dilation_w, shape.ifmap_w)
+    row_words = _places_read(*across) * channels * layer.batch
+    ifmap, rows_read = _places_read(*down) * row_words, taps_inside(*down) * row_words
     return (
         groups, m, k, n, requests, ifmap, rows_read, shape.filter_h, shape.filter_w, shape.stride_h, channels,
-        shape.ifmap_w * channels, shape.ofmap_w,
+        shape.ifmap_w * channels,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
-def _read(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> tuple[int, int]:
-    """Return, for one direction, how many places of the ifmap are read, and how many (output, tap) pairs read one."""
+def _places_read(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
+    """Return, for one direction, how many places of the ifmap are read."""
     places = np.arange(outputs)[:, None] * stride + np.arange(taps)[None, :] * dilation - pad
-    inside = places[(places >= 0) & (places < size)]
-    return len(np.unique(inside)), len(inside)
+    return len(np.unique(places[(places >= 0) & (places < size)]))
 
 
 @dataclass(frozen=True)
 class MachineTable:
     """Machines as rows, (1, machines) each; bandwidths in words per cycle, infinite without a limit.
 
-    `overlap`, `on_bus`, `trimmed` and `preload_skew` are those of the schedule. Active and lookahead words are of each
+    `overlap`, `on_bus` and `trimmed` are those of the schedule. Active and lookahead words are of each
     scratchpad; those of the ofmap's are given for results and for partial sums.
     """
 
@@ -119,32 +118,24 @@ class MachineTable:
         )
 
 
-OVERLAPS = {"none": 0, "db": 1, "pipe1": 2, "pipe": 3, "pipe2": 4}
-
-
 def _machine_row(machine: Hardware) -> tuple[float, ...]:
-    pads = [
-        _split(machine.ifmap_sram.words(machine.ifmap_bits), machine),
-        _split(machine.filter_sram.words(machine.filter_bits), machine),
-        _split(machine.ofmap_sram.words(machine.ofmap_bits), machine),
-        _split(machine.ofmap_sram.words(machine.psum_bits), machine),
+    sizes = [
+        machine.ifmap_sram.words(machine.ifmap_bits),
+        machine.filter_sram.words(machine.filter_bits),
+        machine.ofmap_sram.words(machine.ofmap_bits),
+        machine.ofmap_sram.words(machine.psum_bits),
     ]
-    limited = machine.interface_bandwidth == "USER" and machine.dram_bandwidth_words_per_cycle is not None
+    pads = [split(words, machine) for words in sizes]
+    bandwidth = channel_of(machine).bandwidth
     return (
         machine.rows,
         machine.cols,
-        DATAFLOWS[machine.dataflow],
-        OVERLAPS[machine.fold_overlap],
+        DATAFLOWS.index(machine.dataflow),
+        FOLD_OVERLAPS.index(machine.fold_overlap),
         machine.dataflow == "os" and machine.os_drain == "bus",
         machine.trim_folds,
-        *(words for pad in pads for words in pad),
-        float(machine.dram_bandwidth_words_per_cycle or 0) if limited else np.inf,
+        *(words for pad in pads for words in (pad.active, pad.lookahead)),
+        np.inf if bandwidth is None else float(bandwidth),
         machine.dram_ports == "separate",
         machine.dram_latency_cycles,
     )
-
-
-def _split(words: int, machine: Hardware) -> tuple[int, int]:
-    """Return a scratchpad's active and lookahead words (docs/memory-model.md, Traffic)."""
-    active = max(1, words * machine.active_fraction.numerator // machine.active_fraction.denominator)
-    return active, max(1, words - active)

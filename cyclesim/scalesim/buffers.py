@@ -18,8 +18,8 @@ from cyclesim.buffers import ThreadBuffers
 from cyclesim.demand import Demand
 from cyclesim.kernels import IDLE
 from cyclesim.scalesim.demand import PrefetchOrder, prefetch_order
-from cyclesim.scalesim.words import WordQueue
 from cyclesim.scalesim_versions import ScaleSimVersion
+from cyclesim.stretches import WordQueue
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.integer]
@@ -92,6 +92,27 @@ def row_blocks(plan: Demand, operand: str, first: int, rows: int) -> Iterator[tu
         yield start, block
 
 
+NO_ROWS = (-1, -1)
+
+
+def _with_requests(span: tuple[int, int], start: int, block: Words) -> tuple[int, int]:
+    """Return the first and the last row with a request, of those before (`NO_ROWS` if none had one) and a block."""
+    from cyclesim.kernels.scalesim import first_row, last_row
+
+    last = last_row(block)
+    if last < 0:
+        return span
+    first = span[0] if span[0] >= 0 else start + first_row(block, np.iinfo(block.dtype).min)
+    return first, start + last
+
+
+def half_words(size_bytes: int) -> int:
+    """Return the words of half a read buffer in CALC mode: whole sets."""
+    from cyclesim.kernels.scalesim import SETS_PER_HALF
+
+    return SETS_PER_HALF * (size_bytes // 100)
+
+
 def trace_rows(
     first_cycle: int, rows: int, words: WordQueue, width: int, text_width: int, total: int
 ) -> Iterator[TraceRows]:
@@ -143,20 +164,15 @@ class MissBuffer:
         self._first_stop = 0
         self._switched_in = array("q")
         self._last_words = 0
+        self._half = half_words(size_bytes)
+        self._tensor = plan.gemm.operand(operand)
         self._forget()
 
     def _forget(self) -> None:
         from cyclesim.kernels.scalesim import MISS_FIELDS
 
-        self._base = getattr(self._plan.gemm, self._operand).base
-        self._added = np.full(getattr(self._plan.gemm, self._operand).words, -1, np.int32)
+        self._added = np.full(self._tensor.words, -1, np.int32)
         self._state = np.zeros(MISS_FIELDS, np.int64)
-
-    @property
-    def _half(self) -> int:
-        from cyclesim.kernels.scalesim import SETS_PER_HALF
-
-        return SETS_PER_HALF * self._set_words
 
     def serve(self, first: int, rows: int) -> Served:
         """Pass a stretch of rows.
@@ -166,32 +182,30 @@ class MissBuffer:
         ZeroDivisionError
             If halves are switched twice in one row: SCALE-Sim then divides by the zero cycles in between.
         """
-        from cyclesim.kernels.scalesim import first_row, last_row
+        from cyclesim.kernels.scalesim import first_row
 
-        begins, requested, last = -1, -1, -1
+        span = NO_ROWS
+        begins = -1
         switches: list[int] = []
         nothing = np.empty(0, self._plan.dtype)
         for start, block in row_blocks(self._plan, self._operand, first, rows):
-            last_here = last_row(block)
-            if last_here < 0:
-                continue
-            last = start + last_here
-            if requested < 0:
-                requested = start + first_row(block, np.iinfo(block.dtype).min)
+            span = _with_requests(span, start, block)
             if not self._any and (positive := first_row(block, IDLE)) >= 0:
                 self._any = True
                 begins = start + positive
             misses, switched = self._pass(block, nothing)
             self._misses += misses
             switches += [start + row for row in switched]
-        return Served(requested, last, np.empty(0, np.int32), begins, tuple(switches))
+        return Served(*span, np.empty(0, np.int32), begins, tuple(switches))
 
     def _pass(self, block: Words, missed: Words) -> tuple[int, list[int]]:
         """Pass a block; return the words that missed, and the rows of switches."""
         from cyclesim.kernels.scalesim import pass_misses
 
         rows = np.empty(block.shape[1] + 1, np.int64)
-        misses, switched = pass_misses(block, self._base, self._added, self._state, self._set_words, rows, missed)
+        misses, switched = pass_misses(
+            block, self._tensor.base, self._added, self._state, self._set_words, rows, missed
+        )
         switches: list[int] = rows[: max(switched, 0)].tolist()
         if switched < 0 or len(set(switches)) < len(switches):
             raise ZeroDivisionError("halves are switched twice in one row")
@@ -234,11 +248,9 @@ class MissBuffer:
 
     def dram(self) -> DramSide:
         """Return what the trace comes to."""
-        first = last = next(self._fetches())
-        peak = 0
-        for last in self._fetches():
-            peak = max(peak, last.bandwidth)
-        return DramSide(self._misses, first.start + 1, last.stop + 1, peak)
+        first = next(self._fetches())
+        stop = self._switched_in[-1] if self._switched_in else first.stop
+        return DramSide(self._misses, first.start + 1, stop + 1, max(fetch.bandwidth for fetch in self._fetches()))
 
     def trace(self) -> Iterator[TraceRows]:
         """Yield the rows of the DRAM trace: the words of the demand that miss, passed a second time."""
@@ -297,7 +309,7 @@ class WindowBuffer:
         self._full_lines_modulo = bandwidth if version.wraps_at_bandwidth else self._lines
         self.fetch_rows = -(-self._half // bandwidth)
         self._moves = 0
-        tensor = getattr(plan.gemm, operand)
+        tensor = plan.gemm.operand(operand)
         self._base = tensor.base
         self._held = np.zeros(tensor.words, np.int32)
         self._state = np.zeros(WINDOW_FIELDS, np.int64)
@@ -328,9 +340,9 @@ class WindowBuffer:
 
     def serve(self, first: int, rows: int) -> Served:
         """Pass a stretch of rows."""
-        from cyclesim.kernels.scalesim import first_row, last_row, pass_window
+        from cyclesim.kernels.scalesim import pass_window
 
-        requested, last = -1, -1
+        span = NO_ROWS
         moves = np.empty(rows, np.int32)
         group = self._order.group
         for start, block in row_blocks(self._plan, self._operand, first, rows):
@@ -339,13 +351,9 @@ class WindowBuffer:
                 block, self._base, self._held, self._state, self._sizes, self._tail, self._head, self._tail_words,
                 self._head_words, self._space, self._requests, group.stream, group.folds, self._order.rows, here,
             )  # fmt: skip
-            last_here = last_row(block)
-            if last_here >= 0:
-                last = start + last_here
-                if requested < 0:
-                    requested = start + first_row(block, np.iinfo(block.dtype).min)
+            span = _with_requests(span, start, block)
         self._moves += int(moves.sum(dtype=np.int64))
-        return Served(requested, last, moves)
+        return Served(*span, moves)
 
     def note(self, served: Served, first: int, requested: Ints) -> None:
         """Learn the cycles of a stretch: of no use here."""

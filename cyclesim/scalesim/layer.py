@@ -11,12 +11,14 @@ import numpy as np
 
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
+from cyclesim.kernels import IDLE
 from cyclesim.results import ALL_OPERANDS, LayerResult
 from cyclesim.scalesim.buffers import DramSide, MissBuffer, Served, TraceRows, WindowBuffer, row_blocks
 from cyclesim.scalesim.demand import efficiencies, sram_counts
 from cyclesim.scalesim.rowloop import RowLoop, Stamps
 from cyclesim.scalesim.text import ScaleSimText
 from cyclesim.scalesim_versions import SCALESIM_VERSIONS
+from cyclesim.schedule import layer_fields
 from cyclesim.stretches import ChunkEncoder, DramPart, Issued, SramEncoding, Stretch
 
 STRETCH_ROWS = 1 << 15
@@ -76,7 +78,7 @@ class ScaleSimLayer:
     Parameters
     ----------
     plan : Demand
-        From `scalesim_demand`.
+        Of a machine that follows SCALE-Sim.
     hardware : Hardware
     encoder : ChunkEncoder or None
     submit : callable
@@ -190,7 +192,7 @@ class ScaleSimLayer:
         issued = Issued()
         for rows in buffer.trace():
             cycles = np.repeat(rows.cycles, rows.width)[: rows.entries.size]
-            real = rows.entries != -1
+            real = rows.entries != IDLE
             issued.add(cycles[real], [rows.entries[real]])
             for first, walls, words in issued.take(encoder.dram_words, ends=False):
                 yield DramPart(operand, first, len(words), self._submit(encoder.encode_dram, walls, words))
@@ -198,28 +200,15 @@ class ScaleSimLayer:
             yield DramPart(operand, first, len(words), self._submit(encoder.encode_dram, walls, words))
 
     def _result(self) -> ScaleSimResult:
-        gemm, folds = self._plan.gemm, self._plan.plan
-        layer = gemm.layer
+        folds = self._plan.plan
         counts = {"psum": 0, **sram_counts(folds)}
         dram = {operand: buffer.dram() for operand, buffer in self._reads.items()}
         dram["ofmap"] = self._loop.dram()
         words = {"psum": 0, **{operand: side.words for operand, side in dram.items()}}
         begins = min(dram["ifmap"].first, dram["filter"].first)
-        array_size = folds.rows * folds.cols
         mapping, utilization = efficiencies(self._plan, self._version)
         return ScaleSimResult(
-            name=layer.name,
-            index=layer.index,
-            type=layer.type,
-            groups=gemm.groups,
-            m=gemm.m,
-            k=gemm.k,
-            n=gemm.n,
-            macs=gemm.macs,
-            folds=folds.folds,
-            array_size=array_size,
-            spatial_used=folds.spatial_rows * folds.spatial_cols,
-            spatial_slots=folds.folds * array_size,
+            **layer_fields(self._plan.gemm.layer, folds),
             compute_cycles=folds.cycles,
             cold_start_cycles=0,
             stall_cycles=self._loop.stalls,

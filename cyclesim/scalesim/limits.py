@@ -7,8 +7,9 @@ from dataclasses import replace
 from cyclesim.demand import Demand, demand
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware, Scratchpad
+from cyclesim.kernels import IDLE
 from cyclesim.lowering import tensor_words
-from cyclesim.scalesim.buffers import MissBuffer, row_blocks
+from cyclesim.scalesim.buffers import MissBuffer, half_words, row_blocks
 from cyclesim.scalesim_schedule import layer_schedule
 from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.workload import GemmShape, Layer, Network
@@ -34,7 +35,7 @@ def layer_problem(layer: Layer, hardware: Hardware) -> str | None:
             return f"SCALE-Sim needs a request: the only address of the {operand} is -1, its marker for none"
     if not user:
         for operand, sram in (("ifmap", hardware.ifmap_sram), ("filter", hardware.filter_sram)):
-            half = sram.words(8) // 100 * 50
+            half = half_words(sram.words(8))
             if max(hardware.rows, hardware.cols) > half and _switches_twice(demand(layer, hardware), operand, sram):
                 name = f"{operand.capitalize()}SramSzkB"
                 return f"SCALE-Sim fails where a demand row brings over {half} new {operand} words; {name} must be more"
@@ -42,7 +43,7 @@ def layer_problem(layer: Layer, hardware: Hardware) -> str | None:
 
 
 def _requests_anything(plan: Demand, operand: str) -> bool:
-    return any(bool((block != -1).any()) for _, block in row_blocks(plan, operand, 0, plan.cycles))
+    return any(bool((block != IDLE).any()) for _, block in row_blocks(plan, operand, 0, plan.cycles))
 
 
 def _switches_twice(plan: Demand, operand: str, sram: Scratchpad) -> bool:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cyclesim.demand import Demand
 from cyclesim.scalesim.buffers import TRACE_ENTRIES, DramSide, Served, TraceRows, Words, row_blocks
-from cyclesim.scalesim.words import WordQueue
 from cyclesim.scalesim_versions import ScaleSimVersion
+from cyclesim.stretches import WordQueue
 
 Ints = NDArray[np.int64]
 
@@ -125,14 +125,9 @@ class RowLoop:
         from cyclesim.kernels.scalesim import WRITES
 
         at, lines = self._drains.T
-        stop = self.ends if self._version.ofmap_stop_is_latest else int(at[-1] + lines[-1] - 1)
-        return DramSide(int(self._state[WRITES]), int(at[0]), stop, self._bandwidth)
-
-    @property
-    def ends(self) -> int:
-        """Cycle in which the last result is in DRAM: the flush may be over before the drain that it runs into."""
-        at, lines = self._drains.T
-        return int((at + lines - 1).max())
+        ends = at + lines - 1  # the flush may be over before the drain that it runs into
+        stop = ends.max() if self._version.ofmap_stop_is_latest else ends[-1]
+        return DramSide(int(self._state[WRITES]), int(at[0]), int(stop), self._bandwidth)
 
     def trace(self) -> Iterator[TraceRows]:
         """Yield the rows of the ofmap's DRAM trace: the results of the demand, generated again, in lines."""
