@@ -15,7 +15,7 @@ from cyclesim.lowering import gemm_sizes
 from cyclesim.model.folds import FoldTable, fold_table
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import CycleTable, cycle_table
-from cyclesim.model.words import WordTable, dram_table, sram_table
+from cyclesim.model.words import WordTable, dram_table, spill_tables, sram_table
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
 from cyclesim.schedule import Schedule, layer_fields, schedule
 from cyclesim.timeline import channel_of
@@ -58,9 +58,10 @@ class _Evaluation:
 
 def _evaluate(layers: LayerTable, machines: MachineTable) -> _Evaluation:
     folds = fold_table(layers, machines)
-    dram = dram_table(layers, machines, folds)
+    spills = spill_tables(machines, folds)
+    dram = dram_table(layers, machines, folds, spills)
     return _Evaluation(
-        folds, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram)
+        folds, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram, spills)
     )
 
 
@@ -80,15 +81,13 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     Estimates
         The same numbers as `estimate` gives for one layer on one machine.
     """
-    rows, columns = LayerTable.of(layers), MachineTable.of(machines)
-    shape = (len(layers), len(machines))
-    found = {field.name: np.empty(shape, np.int64) for field in fields(Estimates)}
-    wide = max(1, POINTS_AT_ONCE // max(1, len(layers)))
+    rows, which = LayerTable.distinct(layers)
+    count = len(rows.windows)
+    found = {field.name: np.empty((count, len(machines)), np.int64) for field in fields(Estimates)}
+    wide = max(1, POINTS_AT_ONCE // max(1, count))
 
-    def part(first: int) -> None:
-        block = slice(first, first + wide)
-        names = [field.name for field in fields(MachineTable)]
-        one = _evaluate(rows, MachineTable(*(getattr(columns, name)[:, block] for name in names)))
+    def part(columns: MachineTable, places: Ints) -> None:
+        one = _evaluate(rows, columns)
         for name, values in {
             "compute_cycles": one.cycles.compute,
             "cold_start_cycles": one.cycles.cold_start,
@@ -98,11 +97,18 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
             **{f"sram_{operand}": getattr(one.sram, operand) for operand in ("ifmap", "filter", "psum", "ofmap")},
             **{f"dram_{operand}": getattr(one.dram, operand) for operand in ("ifmap", "filter", "psum", "ofmap")},
         }.items():
-            found[name][:, block] = values
+            found[name][:, places] = values
 
+    parts = []
+    for dataflow in DATAFLOWS:
+        places = np.array([i for i, machine in enumerate(machines) if machine.dataflow == dataflow], np.int64)
+        if len(places):
+            columns = MachineTable.of([machines[i] for i in places])
+            starts = range(0, len(places), wide)
+            parts += [(columns.some(slice(i, i + wide)), places[i : i + wide]) for i in starts]
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        list(pool.map(part, range(0, len(machines), wide)))
-    return Estimates(**found)
+        list(pool.map(part, *zip(*parts, strict=True)))
+    return Estimates(**(found if count == len(layers) else {name: values[which] for name, values in found.items()}))
 
 
 def estimate(

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from cyclesim.model.tables import (
     DB,
-    IS,
     NONE,
-    OS,
     PIPE,
     PIPE1,
     PIPE2,
-    WS,
     Ints,
     LayerTable,
     MachineTable,
@@ -43,7 +40,7 @@ class FoldTable:
     last_cols: Ints
     step: Ints
     array_cycles: Ints
-    stationary: NDArray[np.bool_]
+    stationary: bool
 
     @property
     def folds(self) -> Ints:
@@ -53,16 +50,15 @@ class FoldTable:
     @property
     def reads_psums(self) -> NDArray[np.bool_]:
         """Whether partial sums come back to the array."""
-        return self.stationary & (self.row_folds > 1)
+        return (self.row_folds > 1) & self.stationary
 
 
 def fold_table(layers: LayerTable, machines: MachineTable) -> FoldTable:
     """Return the folds of every layer on every machine."""
-    flow, r, c = machines.dataflow, machines.rows, machines.cols
-    spatial_rows = np.where(flow == OS, layers.m, layers.k)
-    spatial_cols = np.where(flow == IS, layers.m, layers.n)
-    t = np.select([flow == OS, flow == WS], [layers.k, layers.m], layers.n)
-    stationary = (flow != OS) & np.ones_like(t, np.bool_)
+    r, c, stationary = machines.rows, machines.cols, machines.stationary
+    spatial_rows, spatial_cols, t = {
+        "os": (layers.m, layers.n, layers.k), "ws": (layers.k, layers.n, layers.m), "is": (layers.k, layers.m, layers.n)
+    }[machines.dataflow]  # fmt: skip
     row_folds, col_folds = -(-spatial_rows // r), -(-spatial_cols // c)
     folds = row_folds * col_folds
     used_rows, used_cols = np.minimum(r, spatial_rows), np.minimum(c, spatial_cols)
@@ -73,8 +69,8 @@ def fold_table(layers: LayerTable, machines: MachineTable) -> FoldTable:
         [t + r + c - 2, t + r, np.maximum(t, r), np.maximum(t, 2 * r - 1)],
         t + 2 * r + c - 2,
     )
-    tail = np.where(stationary | machines.on_bus, t + r + c - 2, t + 2 * r + c - 2)
-    padded = np.where(stationary, r, 0) + (folds - 1) * step + tail
+    tail = t + r + c - 2 + np.where(stationary | machines.on_bus, 0, r)
+    padded = (r if stationary else 0) + (folds - 1) * step + tail
     base = np.where(machines.on_bus, t - 2, t - 2 + r)
     trimmed = folds * base + spatial_rows * col_folds + spatial_cols * row_folds
     return FoldTable(

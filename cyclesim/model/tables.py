@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.hardware import DATAFLOWS, FOLD_OVERLAPS, Hardware
-from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass, taps_inside
-from cyclesim.timeline import channel_of
-from cyclesim.traffic import split
-from cyclesim.workload import ConvShape, Layer
+from cyclesim.hardware import FOLD_OVERLAPS, Dataflow, Hardware
+from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
+from cyclesim.model.reuse import Window
+from cyclesim.workload import Layer
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
 """Integers or floats: what a formula of both makes."""
 
-OS, WS, IS = range(len(DATAFLOWS))
 NONE, DB, PIPE1, PIPE, PIPE2 = range(len(FOLD_OVERLAPS))
 
 
@@ -30,8 +27,8 @@ class LayerTable:
     """Layers as columns, (layers, 1) int64 each.
 
     `m`, `k`, `n` and the words are those of one group; there are `groups`. `requests` are the elements of the ifmap
-    matrix that are not padding, `ifmap` its distinct words, and `rows_read` its words if each kernel row reads them
-    anew. `kernel_h`, `kernel_w`, `stride` and `channels` describe the window, `row` is the words of an ifmap row.
+    matrix that are not padding, `ifmap` its distinct words, `channels` those of a place of the window. `windows` are
+    the convolutions, None where an element of the matrix is a word of its own.
     """
 
     groups: Ints
@@ -40,55 +37,49 @@ class LayerTable:
     n: Ints
     requests: Ints
     ifmap: Ints
-    rows_read: Ints
-    kernel_h: Ints
-    kernel_w: Ints
-    stride: Ints
     channels: Ints
-    row: Ints
+    windows: tuple[Window | None, ...]
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> LayerTable:
         """Return the columns of these layers."""
-        rows = np.array([_layer_row(layer) for layer in layers], np.int64).reshape(len(layers), len(fields(cls)))
-        return cls(*(column[:, None] for column in rows.T))
+        return cls._of_rows([_layer_row(layer) for layer in layers])
+
+    @classmethod
+    def distinct(cls, layers: Sequence[Layer]) -> tuple[LayerTable, Ints]:
+        """Return the columns of the layers that differ, and which of them each layer is."""
+        rows = [_layer_row(layer) for layer in layers]
+        places = {row: place for place, row in enumerate(dict.fromkeys(rows))}
+        return cls._of_rows(list(places)), np.array([places[row] for row in rows], np.int64)
+
+    @classmethod
+    def _of_rows(cls, rows: Sequence[tuple[Any, ...]]) -> LayerTable:
+        numbers = np.array([row[:-1] for row in rows], np.int64).reshape(len(rows), 7)
+        groups, m, k, n, requests, ifmap, channels = (column[:, None] for column in numbers.T)
+        return cls(groups, m, k, n, requests, ifmap, channels, tuple(row[-1] for row in rows))
 
 
-def _layer_row(layer: Layer) -> tuple[int, ...]:
+def _layer_row(layer: Layer) -> tuple[Any, ...]:
     groups, m, k, n = gemm_sizes(layer)
-    requests = ifmap_requests_per_pass(layer) // groups
-    shape = layer.shape
-    if not isinstance(shape, ConvShape):
-        return (groups, m, k, n, requests, m * k, m * k, 1, 1, 1, k, k)
-    channels = shape.channels // groups
-    down = (shape.ofmap_h, shape.stride_h, shape.pad_h, shape.filter_h, shape.dilation_h, shape.ifmap_h)
-    across = (shape.ofmap_w, shape.stride_w, shape.pad_w, shape.filter_w, shape.dilation_w, shape.ifmap_w)
-    row_words = _places_read(*across) * channels * layer.batch
-    ifmap, rows_read = _places_read(*down) * row_words, taps_inside(*down) * row_words
-    return (
-        groups, m, k, n, requests, ifmap, rows_read, shape.filter_h, shape.filter_w, shape.stride_h, channels,
-        shape.ifmap_w * channels,
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def _places_read(outputs: int, stride: int, pad: int, taps: int, dilation: int, size: int) -> int:
-    """Return, for one direction, how many places of the ifmap are read."""
-    places = np.arange(outputs)[:, None] * stride + np.arange(taps)[None, :] * dilation - pad
-    return len(np.unique(places[(places >= 0) & (places < size)]))
+    window = Window.of(layer)
+    if window is None:
+        requests = ifmap_requests_per_pass(layer) // groups
+        return groups, m, k, n, requests, requests, k, window
+    images = window.images
+    return groups, m, k, n, window.requests * images, window.tensor * images, window.channels, window
 
 
 @dataclass(frozen=True)
 class MachineTable:
-    """Machines as rows, (1, machines) each; bandwidths in words per cycle, infinite without a limit.
+    """Machines of one dataflow as rows, (1, machines) each; bandwidths in words per cycle, infinite without a limit.
 
     `overlap`, `on_bus` and `trimmed` are those of the schedule. Active and lookahead words are of each
     scratchpad; those of the ofmap's are given for results and for partial sums.
     """
 
+    dataflow: Dataflow
     rows: Ints
     cols: Ints
-    dataflow: Ints
     overlap: Ints
     on_bus: NDArray[np.bool_]
     trimmed: NDArray[np.bool_]
@@ -106,36 +97,46 @@ class MachineTable:
 
     @classmethod
     def of(cls, machines: Sequence[Hardware]) -> MachineTable:
-        """Return the rows of these machines."""
-        rows = [_machine_row(machine) for machine in machines]
-        columns = list(zip(*rows, strict=True))
-        kinds = {"on_bus": np.bool_, "trimmed": np.bool_, "separate": np.bool_, "bandwidth": np.float64}
+        """Return the rows of these machines, which have one dataflow."""
+
+        def row(values: Iterable[Any], kind: type[np.generic] = np.int64) -> NDArray[Any]:
+            return np.array(list(values), kind)[None, :]
+
+        fractions = [machine.active_fraction for machine in machines]
+        share = row(part.numerator for part in fractions), row(part.denominator for part in fractions)
+        limits = (m.dram_bandwidth_words_per_cycle if m.interface_bandwidth == "USER" else None for m in machines)
         return cls(
-            *(
-                np.array([column], kinds.get(name, np.int64))
-                for name, column in zip(cls.__dataclass_fields__, columns, strict=True)
-            )
+            machines[0].dataflow,
+            row(machine.rows for machine in machines),
+            row(machine.cols for machine in machines),
+            row(FOLD_OVERLAPS.index(machine.fold_overlap) for machine in machines),
+            row((m.dataflow == "os" and m.os_drain == "bus" for m in machines), np.bool_),
+            row((machine.trim_folds for machine in machines), np.bool_),
+            *_split(row(m.ifmap_sram.words(m.ifmap_bits) for m in machines), *share),
+            *_split(row(m.filter_sram.words(m.filter_bits) for m in machines), *share),
+            *_split(row(m.ofmap_sram.words(m.ofmap_bits) for m in machines), *share),
+            *_split(row(m.ofmap_sram.words(m.psum_bits) for m in machines), *share),
+            row((np.inf if limit is None else limit for limit in limits), np.float64),
+            row((machine.dram_ports == "separate" for machine in machines), np.bool_),
+            row(machine.dram_latency_cycles for machine in machines),
         )
 
+    @property
+    def stationary(self) -> bool:
+        """Whether an operand stays in the array, so that results of a row fold are partial sums."""
+        return self.dataflow != "os"
 
-def _machine_row(machine: Hardware) -> tuple[float, ...]:
-    sizes = [
-        machine.ifmap_sram.words(machine.ifmap_bits),
-        machine.filter_sram.words(machine.filter_bits),
-        machine.ofmap_sram.words(machine.ofmap_bits),
-        machine.ofmap_sram.words(machine.psum_bits),
-    ]
-    pads = [split(words, machine) for words in sizes]
-    bandwidth = channel_of(machine).bandwidth
-    return (
-        machine.rows,
-        machine.cols,
-        DATAFLOWS.index(machine.dataflow),
-        FOLD_OVERLAPS.index(machine.fold_overlap),
-        machine.dataflow == "os" and machine.os_drain == "bus",
-        machine.trim_folds,
-        *(words for pad in pads for words in (pad.active, pad.lookahead)),
-        np.inf if bandwidth is None else float(bandwidth),
-        machine.dram_ports == "separate",
-        machine.dram_latency_cycles,
-    )
+    def some(self, places: slice) -> MachineTable:
+        """Return the machines in these places."""
+        rows = (getattr(self, field.name)[:, places] for field in fields(self)[1:])
+        return MachineTable(self.dataflow, *rows)
+
+
+def _split(words: Ints, numerator: Ints, denominator: Ints) -> tuple[Ints, Ints]:
+    """Return the active and lookahead words of scratchpads, as `traffic.split` does of one."""
+    if int(words.max()) * int(numerator.max()) > np.iinfo(np.int64).max:
+        part = (words.astype(np.object_) * numerator // denominator).astype(np.int64)
+    else:
+        part = words * numerator // denominator
+    active = np.maximum(1, part)
+    return active, np.maximum(1, words - active)

@@ -1,0 +1,170 @@
+"""Reuse of a convolution's ifmap: the words of one pass as a curve over the active words (docs/analytical-model.md).
+
+A pass asks for most words several times. Each kind of reuse has a distance, the words that enter between two uses; with
+that many active words, the pass needs so many words less. A curve is the steps that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cyclesim.workload import ConvShape, Layer
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+APART = 64.0
+"""Curves lie one behind the other on one axis: more than the logarithm of any count of words."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a convolution: places of the ifmap, taps of the kernel and outputs in it."""
+
+    size: int
+    taps: int
+    stride: int
+    pad: int
+    dilation: int
+    outputs: int
+
+    @cached_property
+    def places(self) -> NDArray[np.bool_]:
+        """Which places each tap reads over all outputs, (taps, size)."""
+        read = np.zeros((self.taps, self.size), np.bool_)
+        for tap in range(self.taps):
+            place = np.arange(self.outputs) * self.stride + tap * self.dilation - self.pad
+            read[tap, place[(place >= 0) & (place < self.size)]] = True
+        return read
+
+    @cached_property
+    def uses(self) -> Ints:
+        """How many taps read each place that is read at all."""
+        counts: Ints = self.places.sum(axis=0)
+        return counts[counts > 0]
+
+    @cached_property
+    def taps_inside(self) -> Ints:
+        """How many taps of each output are no padding, (outputs,)."""
+        place = np.arange(self.outputs)[:, None] * self.stride + np.arange(self.taps) * self.dilation - self.pad
+        inside: Ints = ((place >= 0) & (place < self.size)).sum(axis=1)
+        return inside
+
+    @property
+    def reach(self) -> int:
+        """Places from the first tap to behind the last."""
+        return (self.taps - 1) * self.dilation + 1
+
+    @property
+    def shares(self) -> int:
+        """How many outputs further on a place is still read."""
+        return (self.reach - 1) // self.stride
+
+
+@dataclass(frozen=True)
+class Window:
+    """The convolution of one group; pixels of all images follow one another."""
+
+    down: Axis
+    across: Axis
+    channels: int
+    images: int
+
+    @classmethod
+    def of(cls, layer: Layer) -> Window | None:
+        """Return the window of a convolution, or None if every word is asked for once a pass."""
+        shape = layer.shape
+        if not isinstance(shape, ConvShape) or shape.filter_h * shape.filter_w == 1:
+            return None
+        window = cls(
+            Axis(shape.ifmap_h, shape.filter_h, shape.stride_h, shape.pad_h, shape.dilation_h, shape.ofmap_h),
+            Axis(shape.ifmap_w, shape.filter_w, shape.stride_w, shape.pad_w, shape.dilation_w, shape.ofmap_w),
+            shape.channels // shape.groups,
+            layer.batch,
+        )
+        return window if window.tensor else None  # all may be padding
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the ofmap of an image."""
+        return self.down.outputs * self.across.outputs
+
+    @property
+    def depth(self) -> int:
+        """Places of the window in all channels, which is K."""
+        return self.down.taps * self.across.taps * self.channels
+
+    @property
+    def row(self) -> int:
+        """Words of a row of the ifmap that are read."""
+        return len(self.across.uses) * self.channels
+
+    @property
+    def tensor(self) -> int:
+        """Words of an image that are read."""
+        return len(self.down.uses) * self.row
+
+    @property
+    def requests(self) -> int:
+        """Elements of an image's matrix that are no padding."""
+        return int(self.down.uses.sum() * self.across.uses.sum()) * self.channels
+
+    @property
+    def rows_anew(self) -> int:
+        """Words of an image if each kernel row reads its rows anew."""
+        return int(self.down.uses.sum()) * self.row
+
+
+class Stage(NamedTuple):
+    """One kind of reuse: from `low` active words on some of it is had, with `high` all, and the pass needs `words`."""
+
+    low: float
+    high: float
+    words: float
+
+
+class Curve(NamedTuple):
+    """Words over the logarithm of the active words: linear between the points, level outside."""
+
+    active: Floats
+    words: Floats
+
+
+def curve(requests: float, stages: Sequence[Stage]) -> Curve:
+    """Return the curve of these kinds of reuse; one that saves nothing beside one of less distance is left out."""
+    points = [(1.0, float(requests))]
+    for low, high, words in sorted(stages, key=lambda stage: (stage.high, -stage.words)):
+        reached, last = points[-1]
+        if words < last:
+            low = max(low, reached)
+            points += [(low, last), (max(high, 1.0001 * low), words)]
+    points.append((2 * points[-1][0], points[-1][1]))
+    active, needed = np.array(points).T
+    return Curve(np.log(active), needed)
+
+
+class Curves:
+    """Curves that are evaluated for many points at a time."""
+
+    def __init__(self, found: Sequence[Curve]) -> None:
+        lengths = [len(one.active) for one in found]
+        self._active = np.concatenate([one.active for one in found])
+        self._words = np.concatenate([one.words for one in found])
+        self._axis = self._active + APART * np.repeat(np.arange(len(found)), lengths)
+        self._last = np.cumsum(lengths) - 1
+
+    def words(self, which: Ints, active: Ints) -> Floats:
+        """Return the words of the curves `which`, counted from 0, with these active words, same shapes."""
+        at = np.log(active)
+        last = self._last[which]
+        right = np.minimum(np.searchsorted(self._axis, at + APART * which, side="right"), last)
+        left = right - 1
+        share = (at - self._active[left]) / (self._active[right] - self._active[left])
+        before = self._words[left]
+        found: Floats = before + (self._words[right] - before) * np.minimum(share, 1.0)
+        return found
