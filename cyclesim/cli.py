@@ -199,6 +199,9 @@ def _add_validate(commands: Any) -> None:
         "validate", help="prove the simulator against independent truths", allow_abbrev=False
     )
     validate.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)} (default: all)")
+    validate.add_argument(
+        "-p", "--path", default="results/validation", metavar="OUT", help="folder of the report (default %(default)s)"
+    )
     validate.add_argument("--quick", action="store_true", help="a sample, in seconds")
     validate.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="of the random cases (default 0)")
     validate.add_argument(
@@ -242,21 +245,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from cyclesim.validation import SUITES, Settings, run_suites
+    from cyclesim.command_validate import run
 
-    for name in options.suites:
-        if name not in SUITES:
-            message = f"SUITE: must be one of {', '.join(SUITES)} {suggestion(name, SUITES)}"
-            raise BadInput("cyclesim", None, message)
-    if "scalesim" in options.suites and options.scalesim is None:
-        needed = "the Python of an environment with SCALE-Sim 3.0.0 or 2.0.2"
-        message = f"validate scalesim: needs --scalesim PYTHON, {needed}"
-        raise BadInput("cyclesim", None, message)
-    settings = Settings(options.quick, options.seed, options.scalesim, main)
     try:
-        passed = run_suites(options.suites or list(SUITES), settings, print)
+        return run(options, main)
     except BrokenPipeError:
         # Unlike other commands, this one prints while it works: it was not carried out.
         _silence(sys.stdout)
         return FAILED
-    return DONE if passed else FAILED

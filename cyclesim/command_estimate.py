@@ -7,13 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-from cyclesim.command_run import check_writable, overrides, read_inputs
+from cyclesim.command_run import overrides, read_inputs
 from cyclesim.console import print_warnings
 from cyclesim.errors import BadInput
 from cyclesim.files import write_text
 from cyclesim.hardware import Hardware
 from cyclesim.listing import result_table
 from cyclesim.model.estimate import estimate
+from cyclesim.outputs import check_names, check_writable
 from cyclesim.reports import REPORTS, report_text, summary_text
 from cyclesim.results import RunResult
 from cyclesim.rundir import SUMMARY, input_hash
@@ -34,9 +35,7 @@ def run(options: argparse.Namespace) -> int:
         return _sweep(options, network, [point, *others], warnings, folder)
     hardware = point.hardware
     check_writable(folder)
-    for name in (SUMMARY, *REPORTS):
-        if (folder / name).is_dir():
-            raise BadInput("cyclesim", None, f"-p: {folder / name} is a folder, and the estimate writes that file")
+    check_names(folder, (SUMMARY, *REPORTS), "the estimate")
     print_warnings(warnings)
     result = estimate(network, hardware)
     _write(folder, network, hardware, result, started)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ from cyclesim.files import replacing, write_text
 from cyclesim.hardware import Hardware
 from cyclesim.inputs import read_network
 from cyclesim.listing import dry_run_table, result_table
+from cyclesim.outputs import check_writable
 from cyclesim.readers.scalesim_config import memory_model_of
 from cyclesim.readers.text import printable
 from cyclesim.results import LayerResult, RunResult
@@ -211,26 +209,6 @@ def _layer_indices(text: str, network: Network) -> list[int]:
 def _trace_options(options: argparse.Namespace) -> TraceOptions:
     which = options.traces or ("all" if options.save == "Y" else "none")
     return TraceOptions(which in ("sram", "all"), which in ("dram", "all"), options.trace_format)
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse an output folder that cannot be made or written to, before anything is simulated; leave nothing behind."""
-    made: list[Path] = []
-    try:
-        for path in (*reversed(folder.parents), folder):
-            if not os.path.lexists(path):
-                path.mkdir()
-                made.append(path)
-            elif not path.is_dir():
-                raise BadInput("cyclesim", None, f"-p: {printable(str(path))} is not a folder")
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as problem:
-        where = printable(str(folder))
-        raise BadInput("cyclesim", None, f"-p: {where} cannot be written to: {problem.strerror}") from None
-    finally:
-        for path in reversed(made):
-            with contextlib.suppress(OSError):  # another run may have begun in it
-                path.rmdir()
 
 
 def _check_disk(network: Network, hardware: Hardware, traces: TraceOptions, out: Path) -> None:

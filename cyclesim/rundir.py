@@ -24,6 +24,7 @@ from cyclesim.csvtraces import SERIES, layer_folder, own_file, series_text
 from cyclesim.errors import BadInput
 from cyclesim.files import Lock, remove, replacing, write_text
 from cyclesim.hardware import Hardware
+from cyclesim.outputs import check_names
 from cyclesim.reports import REPORTS, report_text, summary_text
 from cyclesim.results import LayerResult, RunResult
 from cyclesim.scalesim.layer import ScaleSimResult
@@ -119,9 +120,7 @@ class RunFolder:
         BadInput
             If a folder has the name of one of them.
         """
-        for name in (SUMMARY, TRACES, *self._reports):
-            if (self.folder / name).is_dir():
-                raise BadInput("cyclesim", None, f"-p: {self.folder / name} is a folder, and the run writes that file")
+        check_names(self.folder, (SUMMARY, TRACES, *self._reports), "the run")
 
     def begin(self, resume: bool) -> None:
         """Make the folder for finished layers, empty unless resuming, and keep other runs out of it.

@@ -1,25 +1,64 @@
 """The validation suites behind ``cyclesim validate``: proofs against independent truths, and measurements of speed.
 
-Each suite is a module with ``run(settings, report) -> bool | None``, which prints a table of what was checked through
-`report` and returns whether all is well, or None if it could not be run.
+Each suite is a module with ``run(settings, findings) -> None``, which gives what it finds to a `findings.Findings`:
+tables, bounds, charts and failures are printed as they come, and gathered into a report (`report`).
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-SUITES: dict[str, str] = {
-    "schedule": "cyclesim.validation.schedule",
-    "functional": "cyclesim.validation.functional",
-    "rtl": "cyclesim.validation.rtl",
-    "scalesim": "cyclesim.validation.scalesim_parity",
-    "published": "cyclesim.validation.published",
-    "fidelity": "cyclesim.validation.fidelity",
-    "speed": "cyclesim.validation.speed",
+if TYPE_CHECKING:
+    from cyclesim.validation.findings import SuiteResult
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The module that a suite lies in, and what it claims."""
+
+    module: str
+    claim: str
+
+
+SUITES: dict[str, Suite] = {
+    "schedule": Suite(
+        "cyclesim.validation.schedule",
+        "Every array cycle is right: how many a layer takes, and in which one each word crosses each port. "
+        "Judged by closed forms and by an array of registers that is driven through the traces.",
+    ),
+    "functional": Suite(
+        "cyclesim.validation.functional",
+        "The traces compute the layer. Judged by direct convolutions and matrix products in NumPy.",
+    ),
+    "rtl": Suite(
+        "cyclesim.validation.rtl",
+        "Hardware does what the traces say, in the cycles in which they say it. Judged by synthesizable Verilog arrays "
+        "with controllers of their own, simulated with Icarus Verilog.",
+    ),
+    "scalesim": Suite(
+        "cyclesim.validation.scalesim_parity",
+        "--memory scalesim writes what SCALE-Sim 3.0.0 writes (scalesim2: 2.0.2), byte for byte, and refuses what it "
+        "fails on. Judged by SCALE-Sim itself.",
+    ),
+    "published": Suite(
+        "cyclesim.validation.published",
+        "Our figures agree with published ones, or differ for a known reason. Judged by papers, measured chips and "
+        "other simulators' test data.",
+    ),
+    "fidelity": Suite(
+        "cyclesim.validation.fidelity",
+        "How close the analytical model is to the simulator, and whether it chooses the same designs. "
+        "Judged by the simulator.",
+    ),
+    "speed": Suite(
+        "cyclesim.validation.speed",
+        "How fast simulator and model are, as ratios measured in one run. Times vary with the machine and what else "
+        "runs on it.",
+    ),
 }
-"""Suites by name, and the modules that they lie in."""
+"""Suites by name, in the order in which they run."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +74,19 @@ class Settings:
     command: Callable[[Sequence[str]], int] | None = None
 
 
-def run_suites(names: Sequence[str], settings: Settings, report: Callable[[str], None]) -> bool:
-    """Run suites one after the other; return whether none failed."""
-    passed = []
+def run_suites(names: Sequence[str], settings: Settings, say: Callable[[str], None]) -> list[SuiteResult]:
+    """Run suites one after the other, print what they find through `say`, and return it."""
+    import importlib
+    import time
+
+    from cyclesim.validation.findings import Findings
+
+    results = []
     for name in names:
-        report(f"== {name}")
-        ok: bool | None = importlib.import_module(SUITES[name]).run(settings, report)
-        report(f"== {name}: {'skipped' if ok is None else 'passed' if ok else 'FAILED'}\n")
-        passed.append(ok is not False)
-    return all(passed)
+        say(f"== {name}")
+        started = time.perf_counter()
+        findings = Findings(say)
+        importlib.import_module(SUITES[name].module).run(settings, findings)
+        results.append(findings.result(name, SUITES[name].claim, time.perf_counter() - started))
+        say(f"== {name}: {results[-1].outcome} ({results[-1].seconds:.0f} s, seed {settings.seed})\n")
+    return results

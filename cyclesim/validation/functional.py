@@ -6,7 +6,6 @@ where the ofmap trace says; the tensor must equal a direct NumPy computation tha
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from cyclesim.demand import Demand, demand
-from cyclesim.listing import table
 from cyclesim.validation import Settings
 from cyclesim.validation.cases import (
     EVERY_ARRAY,
@@ -28,30 +26,17 @@ from cyclesim.validation.cases import (
     random_side,
     small_network,
 )
+from cyclesim.validation.findings import Bound, Findings
 from cyclesim.validation.reference_layers import compute_layer
 from cyclesim.validation.replay import JUNK, Replay, ReplayError, replay, replay_folds
 from cyclesim.workload import Layer
 
-Report = Callable[[str], None]
 
-
-def run(settings: Settings, report: Report) -> bool:
-    """Run the suite; print what was checked through `report` and return whether all is well.
-
-    Parameters
-    ----------
-    settings : Settings
-        A quick run takes seconds instead of minutes; the same seed gives the same cases.
-    report : callable
-        Takes one line of text.
-    """
-    start = time.perf_counter()
-    parts = [_random_layers, _networks, _windows]
-    failures = sum(part(settings.quick, settings.seed, report) for part in parts)
-    seconds = time.perf_counter() - start
-    verdict = f"{failures} FAILED" if failures else "all equal"
-    report(f"functional: {verdict} ({seconds:.0f} s, seed {settings.seed})")
-    return failures == 0
+def run(settings: Settings, findings: Findings) -> None:
+    """Run the suite; a quick run takes seconds instead of minutes, and the same seed gives the same cases."""
+    parts = (_random_layers, _networks, _windows)
+    failures = sum(part(settings.quick, settings.seed, findings) for part in parts)
+    findings.bound(Bound("layers and windows that compute something else", failures, 0))
 
 
 @dataclass
@@ -103,7 +88,7 @@ def _difference(plan: Demand, done: Replay, expected: Words) -> str | None:
     return None
 
 
-def _random_layers(quick: bool, seed: int, report: Report) -> int:
+def _random_layers(quick: bool, seed: int, findings: Findings) -> int:
     """Random layers of every type on every kind of array."""
     count, limit = (20, 24) if quick else (200, 48)
     seen: Counter[str] = Counter()
@@ -120,12 +105,12 @@ def _random_layers(quick: bool, seed: int, report: Report) -> int:
             done.add(result)
             if problem is not None:
                 done.failures += 1
-                report(f"FAILED: {problem}\n  {case.rerun(check)}")
-    report("random layers: " + ", ".join(f"{number} {name}" for name, number in seen.most_common()))
-    return _print_totals(totals, "layers", report)
+                findings.failure(problem, case.rerun(check))
+    title = "Random layers: " + ", ".join(f"{number} {name}" for name, number in seen.most_common())
+    return _add_table(title, "layers", totals, findings)
 
 
-def _networks(quick: bool, seed: int, report: Report) -> int:
+def _networks(quick: bool, seed: int, findings: Findings) -> int:
     """The small network, each layer fed with the replayed outputs of the one before, on every kind of array."""
     sizes = [(8, 8)] if quick else [(8, 8), (12, 14), (16, 16)]
     totals = {}
@@ -136,13 +121,11 @@ def _networks(quick: bool, seed: int, report: Report) -> int:
             if problem is not None:
                 done.failures += 1
                 call = f"check_network({variant!r}, {trimmed}, {rows}, {cols}, {seed})"
-                report(
-                    f"FAILED: {problem}\n"
-                    f'  python -c "from cyclesim.validation.functional import *; print({call})"'
-                )
+                rerun = f'python -c "from cyclesim.validation.functional import *; print({call})"'
+                findings.failure(problem, rerun)
     names = ", ".join(layer.name for layer in small_network())
-    report(f"network ({names}) on {', '.join(f'{rows}x{cols}' for rows, cols in sizes)}:")
-    return _print_totals(totals, "layers", report)
+    arrays = ", ".join(f"{rows}x{cols}" for rows, cols in sizes)
+    return _add_table(f"A network ({names}) on {arrays}", "layers", totals, findings)
 
 
 def check_network(
@@ -173,7 +156,7 @@ def check_network(
     return None
 
 
-def _windows(quick: bool, seed: int, report: Report) -> int:
+def _windows(quick: bool, seed: int, findings: Findings) -> int:
     """A few consecutive folds out of the middle of large layers."""
     layers = large_layers()[2:6:2] if quick else large_layers()
     totals = {}
@@ -187,9 +170,9 @@ def _windows(quick: bool, seed: int, report: Report) -> int:
             done.add(result)
             if problem is not None:
                 done.failures += 1
-                report(f"FAILED: {problem}\n  {case.rerun(check_window)}")
-    report("windows of large layers: " + ", ".join(layer.name for layer in layers))
-    return _print_totals(totals, "windows", report)
+                findings.failure(problem, case.rerun(check_window))
+    names = ", ".join(layer.name for layer in layers)
+    return _add_table(f"Windows of large layers: {names}", "windows", totals, findings)
 
 
 def check_window(case: Case) -> str | None:
@@ -240,11 +223,10 @@ def _window_outputs(plan: Demand, layer: Layer, ifmap: Words, filter_: Words, fi
     return compute_layer(layer, ifmap, weights.ravel()) + (JUNK if first else 0)
 
 
-def _print_totals(totals: dict[str, _Totals], what: str, report: Report) -> int:
-    """Print what was done on each kind of array; return the number of failures."""
+def _add_table(title: str, what: str, totals: dict[str, _Totals], findings: Findings) -> int:
+    """Give a table of what was done on each kind of array; return the number of failures."""
     rows = [(name, [each.layers, each.cycles, each.macs, each.failures]) for name, each in totals.items()]
     rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
     header = ("array", what, "array cycles", "MACs", "failed")
-    report(table(header, [(name, *(f"{number:,}" for number in numbers)) for name, numbers in rows]))
-    report("")
+    findings.table(title, header, [(name, *(f"{number:,}" for number in numbers)) for name, numbers in rows])
     return rows[-1][1][-1]

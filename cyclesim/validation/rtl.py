@@ -8,8 +8,7 @@ partial sums read, the layer's end. Results are stored at the ofmap trace's addr
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.demand import Demand, demand
-from cyclesim.listing import table
 from cyclesim.lowering import OperandMap
 from cyclesim.validation import Settings
 from cyclesim.validation.cases import EVERY_ARRAY, Case, Words, array_name, random_layer, random_side
+from cyclesim.validation.findings import Bound, Findings
 from cyclesim.validation.reference_layers import compute_layer
 from cyclesim.validation.replay import JUNK
 from cyclesim.validation.rtl_simulation import (
@@ -34,8 +33,6 @@ from cyclesim.validation.rtl_simulation import (
     simulate,
 )
 from cyclesim.workload import ConvShape, Layer
-
-Report = Callable[[str], None]
 
 WORKERS = 2
 """Simulator processes at a time."""
@@ -59,36 +56,25 @@ FULL = Amount(sizes=6, shapes=5, side=16, limit=40, cycles=3000)
 QUICK = Amount(sizes=2, shapes=1, side=8, limit=16, cycles=400)
 
 
-def run(settings: Settings, report: Report) -> bool | None:
-    """Run the suite; print what was checked through `report` and return whether all is well, None if it was skipped.
-
-    Parameters
-    ----------
-    settings : Settings
-        A quick run takes seconds instead of minutes; the same seed gives the same cases.
-    report : callable
-        Takes one line of text.
-    """
+def run(settings: Settings, findings: Findings) -> None:
+    """Run the suite; a quick run takes seconds instead of minutes, and the same seed gives the same cases."""
     if not is_installed():
-        report("skipped, as Icarus Verilog's iverilog and vvp are not on the PATH (apt-get install iverilog)")
-        return None
-    started = time.perf_counter()
+        findings.skip("Icarus Verilog's iverilog and vvp are not on the PATH", "apt-get install iverilog")
+        return
     amount = QUICK if settings.quick else FULL
     totals = {array_name(*kind): _Totals() for kind in EVERY_ARRAY}
     try:
-        failures = _run_batches(list(random_batches(amount, settings.seed)), totals, report)
-        report(_table("shapes", totals))
+        mismatches = _run_batches(list(random_batches(amount, settings.seed)), totals, findings)
+        _add_table("random shapes", "array", totals, findings)
         if not settings.quick:
-            report("")
             real = {case.layer.name: _Totals() for case in real_layers(settings.seed)}
-            failures += _run_batches([[case] for case in real_layers(settings.seed)], real, report, by_layer=True)
-            report(_table("layers", real))
+            cases = [[case] for case in real_layers(settings.seed)]
+            mismatches += _run_batches(cases, real, findings, by_layer=True)
+            _add_table("layers of ResNet-18", "layer", real, findings)
     except SimulatorError as error:
-        report(f"rtl: FAILED: {error}")
-        return False
-    seconds = time.perf_counter() - started
-    report(f"rtl: {f'{failures} FAILED' if failures else 'all equal'} ({seconds:.0f} s, seed {settings.seed})")
-    return failures == 0
+        findings.failure(str(error))
+        return
+    findings.bound(Bound("layers whose edge events or results differ from the traces", mismatches, 0))
 
 
 @dataclass
@@ -102,13 +88,13 @@ class _Totals:
     failures: int = 0
 
 
-def _table(what: str, totals: dict[str, _Totals]) -> str:
+def _add_table(title: str, kind: str, totals: dict[str, _Totals], findings: Findings) -> None:
     rows = [
         (name, [each.layers, each.cycles, each.events, each.results, each.failures]) for name, each in totals.items()
     ]
     rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
-    header = ("array" if what == "shapes" else "layer", what, "array cycles", "edge events", "results", "mismatches")
-    return table(header, [(name, *(f"{number:,}" for number in numbers)) for name, numbers in rows])
+    header = (kind, "layers", "array cycles", "edge events", "results", "mismatches")
+    findings.table(title, header, [(name, *(f"{number:,}" for number in numbers)) for name, numbers in rows])
 
 
 def random_batches(amount: Amount, seed: int) -> Iterator[list[Case]]:
@@ -146,7 +132,7 @@ def real_layers(seed: int) -> list[Case]:
 
 
 def _run_batches(
-    batches: Sequence[list[Case]], totals: dict[str, _Totals], report: Report, by_layer: bool = False
+    batches: Sequence[list[Case]], totals: dict[str, _Totals], findings: Findings, by_layer: bool = False
 ) -> int:
     """Check batches, several at a time, and count what came of them; return the number of failures."""
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -159,7 +145,7 @@ def _run_batches(
                 done.results += outcome.results
                 if outcome.problem is not None:
                     done.failures += 1
-                    report(f"FAILED: {outcome.problem}\n  {case.rerun(check)}")
+                    findings.failure(outcome.problem, case.rerun(check))
     return sum(each.failures for each in totals.values())
 
 

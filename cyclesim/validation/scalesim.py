@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,29 +46,50 @@ InterfaceBandwidth : CALC
 UseRamulatorTrace : False
 """
 _DRIVER = """
-import json, resource, sys, time
+import resource, sys
 from scalesim.scale_sim import scalesim
 config, topology, layout, out, traces = sys.argv[1:]
 simulator = scalesim(save_disk_space=traces != "traces", verbose=False, config=config, topology=topology, layout=layout)
-started = time.perf_counter()
 simulator.run_scale(top_path=out)
-seconds = time.perf_counter() - started
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
+
+
+INPUTS = ("machine.cfg", "network.csv", "layout.csv")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run of SCALE-Sim took, its start-up apart."""
+    """What one run of SCALE-Sim took, as a whole process."""
 
     seconds: float
     megabytes: float
 
 
-def measure(
-    python: str, folder: Path, layers: Sequence[tuple[int, ...]], size: int, traces: bool = False
-) -> Measured:
-    """Run SCALE-Sim on convolutions (ifmap h, w, filter h, w, channels, filters, stride).
+def write_inputs(folder: Path, layers: Sequence[tuple[int, ...]], size: int) -> tuple[Path, Path]:
+    """Write SCALE-Sim's files for convolutions; return the machine's and the network's.
+
+    Parameters
+    ----------
+    folder : Path
+    layers : sequence
+        (ifmap h, w, filter h, w, channels, filters, stride) each.
+    size : int
+        Rows and columns of the weight-stationary array.
+    """
+    header = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
+    rows = [f"Conv{i + 1}, {', '.join(map(str, row))},\n" for i, row in enumerate(layers)]
+    config, topology, layout = (folder / name for name in INPUTS)
+    config.write_text(_CONFIG.format(size=size), encoding="utf-8")
+    topology.write_text(header + "".join(rows), encoding="utf-8")
+    columns = 16
+    lines = ["Layer name," + "x," * columns, *(f"Conv{i + 1}," + "1," * columns for i in range(len(layers)))]
+    layout.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return config, topology
+
+
+def measure(python: str, folder: Path, traces: bool = False) -> Measured:
+    """Run SCALE-Sim as a process of its own, on the files that `write_inputs` left in a folder.
 
     It runs in CALC mode, its faster one: with a bandwidth of the user's it takes several times as long.
 
@@ -77,10 +98,7 @@ def measure(
     python : str
         The Python of an environment with ``scalesim`` 3.0.0.
     folder : Path
-        Where its inputs and outputs go; the inputs stay there as ``machine.cfg`` and ``network.csv``.
-    layers : sequence
-    size : int
-        Rows and columns of the weight-stationary array.
+        Where its outputs go, too.
     traces : bool
         Whether it writes its traces, which its command line always does.
 
@@ -89,21 +107,14 @@ def measure(
     BadInput
         If SCALE-Sim cannot be run there.
     """
-    header = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
-    rows = [f"Conv{i + 1}, {', '.join(map(str, row))},\n" for i, row in enumerate(layers)]
-    config, topology, layout = (folder / name for name in ("machine.cfg", "network.csv", "layout.csv"))
-    config.write_text(_CONFIG.format(size=size), encoding="utf-8")
-    topology.write_text(header + "".join(rows), encoding="utf-8")
-    columns = 16
-    lines = ["Layer name," + "x," * columns, *(f"Conv{i + 1}," + "1," * columns for i in range(len(layers)))]
-    layout.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    inputs = [str(path) for path in (config, topology, layout, folder / "theirs")]
+    inputs = [str(folder / name) for name in (*INPUTS, "theirs")]
+    started = time.perf_counter()
     done = subprocess.run(
         [python, "-c", _DRIVER, *inputs, "traces" if traces else "none"],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
+    seconds = time.perf_counter() - started
     if done.returncode:
         reason = (done.stderr.strip() or "it says nothing").splitlines()[-1]
         raise BadInput("cyclesim", None, f"--scalesim: SCALE-Sim 3.0.0 cannot be run by {python}: {reason}")
-    seconds, megabytes = json.loads(done.stdout.strip().splitlines()[-1])
-    return Measured(seconds, megabytes)
+    return Measured(seconds, float(done.stdout.strip().splitlines()[-1]))

@@ -11,15 +11,14 @@ import contextlib
 import io
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from cyclesim.listing import table
 from cyclesim.validation import Settings
+from cyclesim.validation.findings import Bound, Findings, Table
 from cyclesim.validation.scalesim_batches import Finished, installed_version, run_cases
 from cyclesim.validation.scalesim_cases import TextCase, random_case
 
@@ -44,42 +43,40 @@ class Verdict:
     text: str = ""
 
 
-def run(settings: Settings, report: Callable[[str], None]) -> bool | None:
-    """Run the suite; print what was checked through `report` and return whether all is well, None if it was skipped."""
+def run(settings: Settings, findings: Findings) -> None:
+    """Run the suite; a quick run has fewer cases, and the same seed gives the same ones."""
     if settings.scalesim_python is None:
-        report("skipped, as no --scalesim PYTHON (3.11 or earlier, with SCALE-Sim 3.0.0 or 2.0.2) was given:")
-        report("  python3.11 -m venv ss; ss/bin/pip install scalesim==3.0.0 numpy==1.26.4; --scalesim ss/bin/python")
-        return None
+        findings.skip(
+            "no --scalesim PYTHON (3.11 or earlier, with SCALE-Sim 3.0.0 or 2.0.2) was given",
+            "python3.11 -m venv ss; ss/bin/pip install scalesim==3.0.0 numpy==1.26.4; --scalesim ss/bin/python",
+        )
+        return
     assert settings.command is not None, "the command line hands itself to the suites"
     version = installed_version(settings.scalesim_python)
-    started = time.perf_counter()
     count = QUICK if settings.quick else FULL
     root = Path(tempfile.mkdtemp(prefix="cyclesim-scalesim-"))
     tally = _Tally()
     try:
         cases = [write_case(root / f"{i:04d}", random_case(settings.seed, i, version)) for i in range(count)]
         for done in run_cases(settings.scalesim_python, cases, version=version.number):
-            if judge_and_count(done, settings.command, tally, report) in GOOD:
+            if judge_and_count(done, settings.command, tally, findings.say) in GOOD:
                 shutil.rmtree(done.case)
             if tally.cases % 100 == 0 and tally.cases < count:
-                report(f"... {tally.cases} of {count}, {tally.bad} wrong")
+                findings.say(f"... {tally.cases} of {count}, {tally.bad} wrong")
     finally:
         if not tally.bad:
             shutil.rmtree(root)
-    report(tally.text())
-    seconds = time.perf_counter() - started
-    report(
-        f"scalesim: {f'{tally.bad} FAILED' if tally.bad else 'all equal'} "
-        f"({seconds:.0f} s; SCALE-Sim {version.number} {tally.seconds:.0f} s in two processes; seed {settings.seed})"
-    )
+    for found in tally.tables():
+        findings.table(found.title, found.header, found.rows)
+    findings.remark(f"SCALE-Sim {version.number} took {tally.seconds:.0f} s in two processes.")
+    findings.bound(Bound("cases whose files or refusals differ", tally.bad, 0))
     if tally.bad:
         call = f"check_kept({str(root)!r}, main)"
-        report(f"What failed is kept in {root}. To compare again with what SCALE-Sim wrote there:")
-        report(
+        findings.say(f"What failed is kept in {root}. To compare again with what SCALE-Sim wrote there:")
+        findings.say(
             '  python -c "from cyclesim.cli import main; from cyclesim.validation.scalesim_parity import *; '
             f'print({call})"'
         )
-    return not tally.bad
 
 
 def check_kept(folder: str | Path, command: Command, report: Callable[[str], None] | None = None) -> str:
@@ -90,7 +87,7 @@ def check_kept(folder: str | Path, command: Command, report: Callable[[str], Non
         crash = case / "crash.txt"
         done = Finished(case, 0.0, crash.read_text(encoding="utf-8").strip() if crash.exists() else "")
         judge_and_count(done, command, tally, report or wrong.append)
-    return "\n".join([*wrong, tally.text()])
+    return "\n".join([*wrong, *(found.text for found in tally.tables())])
 
 
 def write_case(folder: Path, case: TextCase) -> Path:
@@ -204,16 +201,17 @@ class _Tally:
         if done.crash:
             self._crashes[flaw or "NOT EXPECTED", done.crash] += 1
 
-    def text(self) -> str:
-        """Return the tables: outcomes by dataflow and mode, and what SCALE-Sim failed on."""
+    def tables(self) -> list[Table]:
+        """Return outcomes by dataflow and mode, and what SCALE-Sim failed on."""
         counts = {
             group: [self._outcomes[group, outcome] for outcome in OUTCOMES]
             for group in sorted({group for group, _ in self._outcomes})
         }
         counts["all"] = [sum(column) for column in zip(*counts.values(), strict=True)]
-        rows = [(group, str(sum(numbers)), *map(str, numbers)) for group, numbers in counts.items()]
-        lines = [table(("dataflow, mode", "cases", *OUTCOMES), rows), ""]
+        rows = tuple((group, str(sum(numbers)), *map(str, numbers)) for group, numbers in counts.items())
+        found = [Table("", ("dataflow, mode", "cases", *OUTCOMES), rows)]
         if self._crashes:
             crashes = sorted(self._crashes.items())
-            lines.append(table(("SCALE-Sim fails on", "cases"), [(f"{f}: {c[:90]}", str(n)) for (f, c), n in crashes]))
-        return "\n".join(lines)
+            lines = tuple((f"{flaw}: {crash[:90]}", str(cases)) for (flaw, crash), cases in crashes)
+            found.append(Table("", ("SCALE-Sim fails on", "cases"), lines))
+        return found

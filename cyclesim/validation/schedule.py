@@ -8,7 +8,6 @@ array must come to rest in the layer's last cycle.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,46 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.demand import Demand, demand
-from cyclesim.listing import table
 from cyclesim.lowering import ifmap_requests_per_pass
 from cyclesim.schedule import SramWords, sram_words
 from cyclesim.validation import Settings
 from cyclesim.validation.cases import EVERY_ARRAY, Case, array_name, random_layer, random_side
+from cyclesim.validation.findings import Bound, Findings
 from cyclesim.validation.page_formulas import page_last_output, page_length
 from cyclesim.validation.replay import Replay, ReplayError, replay
-
-Report = Callable[[str], None]
 
 CHUNK_WORDS = 1 << 20
 """Addresses that are generated at a time."""
 
 
-def run(settings: Settings, report: Report) -> bool:
-    """Run the suite; print what was checked through `report` and return whether all is well.
-
-    Parameters
-    ----------
-    settings : Settings
-        A quick run takes seconds instead of minutes; the same seed gives the same cases.
-    report : callable
-        Takes one line of text.
-    """
-    start = time.perf_counter()
+def run(settings: Settings, findings: Findings) -> None:
+    """Run the suite; a quick run takes seconds instead of minutes, and the same seed gives the same cases."""
     totals = {}
     for number, (variant, trimmed) in enumerate(EVERY_ARRAY):
         rng = np.random.default_rng([settings.seed, number])
-        totals[array_name(variant, trimmed)] = _try_shapes(variant, trimmed, settings.quick, rng, report)
+        totals[array_name(variant, trimmed)] = _try_shapes(variant, trimmed, settings.quick, rng, findings)
     rows = [
         (name, [each.shapes, each.ragged, each.cycles, each.words, each.replayed, each.results, each.failures])
         for name, each in totals.items()
     ]
     rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
     header = ("array", "shapes", "ragged", "array cycles", "words", "replayed", "results", "failed")
-    report(table(header, [(name, *(f"{number:,}" for number in numbers)) for name, numbers in rows]))
-    failures = rows[-1][1][-1]
-    seconds = time.perf_counter() - start
-    report(f"schedule: {'all equal' if not failures else f'{failures} FAILED'} ({seconds:.0f} s, seed {settings.seed})")
-    return failures == 0
+    findings.table("random shapes", header, [(name, *(f"{number:,}" for number in each)) for name, each in rows])
+    findings.bound(Bound("shapes whose traces differ from closed forms or array", rows[-1][1][-1], 0))
 
 
 @dataclass
@@ -71,7 +56,7 @@ class _Totals:
     failures: int = 0
 
 
-def _try_shapes(variant: str, trimmed: bool, quick: bool, rng: np.random.Generator, report: Report) -> _Totals:
+def _try_shapes(variant: str, trimmed: bool, quick: bool, rng: np.random.Generator, findings: Findings) -> _Totals:
     """Try random shapes on one kind of array: traces alone, and smaller ones through the array model."""
     done = _Totals()
     counted, replayed = (100, 15) if quick else (1000, 150)
@@ -97,7 +82,7 @@ def _try_shapes(variant: str, trimmed: bool, quick: bool, rng: np.random.Generat
             done.results += _closed_words(plan)["ofmap"]
         if problem is not None:
             done.failures += 1
-            report(f"FAILED: {problem}\n  {case.rerun(check)}")
+            findings.failure(problem, case.rerun(check))
     return done
 
 

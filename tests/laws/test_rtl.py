@@ -15,6 +15,7 @@ from cyclesim.scalesim_schedule import layer_schedule
 from cyclesim.schedule import Schedule
 from cyclesim.validation import Settings, rtl, rtl_simulation
 from cyclesim.validation.cases import Case
+from cyclesim.validation.findings import FAILED, PASSED, SKIPPED, Findings
 from cyclesim.validation.rtl_simulation import RtlArray, SimulatorError, rtl_array, sources
 from cyclesim.workload import ConvShape, GemmShape, Layer
 from tests.laws.strategies import EVERY_VARIANT
@@ -166,12 +167,15 @@ def test_notices_a_schedule_that_the_hardware_does_not_keep(variant: str, monkey
 def test_the_suite_passes_and_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtl, "EVERY_ARRAY", (("os-pipe", False), ("ws", True), ("is-db", False)))
     lines: list[str] = []
-    assert rtl.run(Settings(quick=True, seed=3), lines.append) is True
-    assert "all equal" in lines[-1]
+    findings = Findings(lines.append)
+    rtl.run(Settings(quick=True, seed=3), findings)
+    assert findings.outcome == PASSED
     assert not any("FAILED" in line for line in lines)
     monkeypatch.setattr(rtl, "difference", lambda *of: "something is wrong")
-    assert rtl.run(Settings(quick=True, seed=3), lines.append) is False
-    assert "6 FAILED" in lines[-1]
+    rtl.run(Settings(quick=True, seed=3), findings)
+    assert findings.outcome == FAILED
+    [bound] = findings.result("rtl", "", 0.0).bounds[1:]
+    assert bound.reached == 6
     assert any("FAILED: something is wrong\n  python -c" in line for line in lines)
 
 
@@ -190,12 +194,16 @@ def test_says_what_the_simulator_says(monkeypatch: pytest.MonkeyPatch) -> None:
         rtl.check(Case(LAYER, "ws", trimmed=False, rows=2, cols=2, seed=5))
     monkeypatch.setattr(rtl, "EVERY_ARRAY", (("ws", False),))
     lines: list[str] = []
-    assert rtl.run(Settings(quick=True), lines.append) is False
+    findings = Findings(lines.append)
+    rtl.run(Settings(quick=True), findings)
+    assert findings.outcome == FAILED
     assert "FAILED: iverilog ended with status" in lines[-1]
 
 
 def test_is_skipped_without_a_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     lines: list[str] = []
-    assert rtl.run(Settings(), lines.append) is None
+    findings = Findings(lines.append)
+    rtl.run(Settings(), findings)
+    assert findings.outcome == SKIPPED
     assert lines[0].startswith("skipped, as Icarus Verilog")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cyclesim.validation import fidelity
+from cyclesim.validation import design_space
 from cyclesim.validation.agreement import (
     choice_regret,
     errors,
@@ -77,10 +77,10 @@ def test_the_pareto_set_is_what_nothing_beats(points: list[tuple[int, int]]) -> 
 
 
 def test_a_sample_compares_the_same_points() -> None:
-    one = fidelity.sample("bert_base", 0, quick=True)
+    one = design_space.sample("bert_base", 0, quick=True)
     shape = (len(one.layers), len(one.machines))
     assert {values.shape for side in (one.truth, one.estimate) for values in side.values()} == {shape}
     assert np.array_equal(one.truth["compute_cycles"], one.estimate["compute_cycles"])
     assert not np.array_equal(one.truth["stall_cycles"], one.estimate["stall_cycles"])
-    machines = [fidelity.random_machine(np.random.default_rng(3)) for _ in range(2)]
+    machines = [design_space.random_machine(np.random.default_rng(3)) for _ in range(2)]
     assert machines[0] == machines[1]

@@ -15,6 +15,7 @@ from cyclesim.api import load_hardware, load_topology
 from cyclesim.hardware import Hardware
 from cyclesim.schedule import Schedule, schedule
 from cyclesim.validation import Settings, published
+from cyclesim.validation.findings import FAILED, PASSED, Findings
 from cyclesim.validation.published import (
     arada,
     dpu,
@@ -250,7 +251,9 @@ def test_the_suite_prints_sections_and_fails_with_a_broken_gate(monkeypatch: pyt
     for rows, passed in ((good, True), ([*good, bad], False)):
         monkeypatch.setattr(published, "rows", lambda rows=rows: rows)
         lines: list[str] = []
-        assert published.run(Settings(), lines.append) is passed
+        findings = Findings(lines.append)
+        published.run(Settings(), findings)
+        assert findings.outcome == (PASSED if passed else FAILED)
         assert lines[0].startswith(f"1.1 {SECTIONS['1.1'].title}")
         assert any(line.startswith("FAILED") for line in lines) is not passed
         assert "7 of 7 gates hold" in lines[-1] or not passed

@@ -11,6 +11,7 @@ import pytest
 from cyclesim.errors import BadInput
 from cyclesim.scalesim_versions import ScaleSimVersion
 from cyclesim.validation import Settings, run_suites, scalesim_batches, scalesim_parity
+from cyclesim.validation.findings import FAILED, PASSED, SKIPPED, Findings
 from cyclesim.validation.scalesim_batches import Finished, installed_version, run_cases
 from cyclesim.validation.scalesim_cases import TextCase, random_case
 from cyclesim.validation.scalesim_parity import check_kept, first_difference, judge, write_case
@@ -249,7 +250,7 @@ class TestWorkers:
 
 
 class TestSuite:
-    def run(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ours: Ours) -> tuple[bool | None, list[str]]:
+    def run(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ours: Ours) -> tuple[str, list[str]]:
         def few(seed: int, number: int, version: ScaleSimVersion) -> TextCase:
             topology = "good" if number % 2 else "fails"
             flaw = random_case(seed, number, version).flaw
@@ -261,20 +262,23 @@ class TestSuite:
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         monkeypatch.setattr("tempfile.tempdir", None)
         settings = Settings(quick=True, scalesim_python=sys.executable, command=ours)
-        return scalesim_parity.run(settings, lines.append), lines
+        findings = Findings(lines.append)
+        scalesim_parity.run(settings, findings)
+        findings.result("scalesim", "", 0.0)
+        return findings.outcome, lines
 
     def test_it_fails_on_differences_and_keeps_their_cases(
         self, fake_scalesim: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        passed, lines = self.run(monkeypatch, tmp_path, Ours(files={"run/COMPUTE_REPORT.csv": b"good True\n"}))
-        assert passed is False
+        outcome, lines = self.run(monkeypatch, tmp_path, Ours(files={"run/COMPUTE_REPORT.csv": b"good True\n"}))
+        assert outcome == FAILED
         told = "\n".join(lines)
         assert "MISMATCHED" in told
         assert "line 1, character 6: 'good True\\n', not 'good False\\n'" in told
         [root] = tmp_path.glob("cyclesim-scalesim-*")
         assert str(root) in told
         assert {path.name for path in root.iterdir()} == {"0000", "0001", "0002", "0003"}
-        assert "4 FAILED" in told
+        assert "cases whose files or refusals differ        4     <= 0     NO" in told
 
     def test_it_passes_and_keeps_nothing_if_all_is_equal(
         self, fake_scalesim: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -285,13 +289,14 @@ class TestSuite:
                 return Ours(2, "topology.csv:1: no\n")(arguments)
             return Ours(files={"run/COMPUTE_REPORT.csv": b"good False\n"})(arguments)
 
-        passed, lines = self.run(monkeypatch, tmp_path, ours)  # type: ignore[arg-type]
-        assert passed is True, lines
-        assert "all equal" in lines[-1]
+        outcome, lines = self.run(monkeypatch, tmp_path, ours)  # type: ignore[arg-type]
+        assert outcome == PASSED, lines
         assert list(tmp_path.glob("cyclesim-scalesim-*")) == []
 
     def test_it_is_skipped_without_a_python_and_that_is_no_failure(self) -> None:
         lines: list[str] = []
-        assert run_suites(["scalesim"], Settings(), lines.append)
+        [found] = run_suites(["scalesim"], Settings(), lines.append)
+        assert found.outcome == SKIPPED
+        assert found.reason.startswith("no --scalesim PYTHON")
         assert "--scalesim PYTHON" in lines[1]
-        assert lines[-1] == "== scalesim: skipped\n"
+        assert lines[-1].startswith("== scalesim: skipped")

@@ -7,12 +7,11 @@ there as data, with what they were read in.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from cyclesim.listing import table
 from cyclesim.validation import Settings
+from cyclesim.validation.findings import Bound, Findings
 from cyclesim.validation.published import (
     arada,
     dpu,
@@ -50,42 +49,36 @@ def rows() -> list[Row]:
     return sorted(found, key=lambda row: order.index(row.section))
 
 
-def run(settings: Settings, report: Callable[[str], None]) -> bool:
-    """Run the suite; print its tables through `report` and return whether every gate holds.
-
-    A quick run is the same: a full one takes seconds.
-    """
-    started = time.perf_counter()
+def run(settings: Settings, findings: Findings) -> None:
+    """Run the suite: a table a section. A quick run is the same: a full one takes seconds."""
     found = rows()
     for number, section in SECTIONS.items():
         chosen = [row for row in found if row.section == number]
         if chosen:
-            report(f"{number} {section.title} ({section.source})")
-            report(section_table(chosen))
-            report("")
+            header, cells, notes = section_table(chosen)
+            findings.table(f"{number} {section.title} ({section.source})", header, cells, notes)
     for grade, meaning in GRADES.items():
-        report(f"grade {grade}: {meaning}")
+        findings.remark(f"grade {grade}: {meaning}")
     gated = [row for row in found if row.gate]
     verdicts = Counter(row.verdict for row in found)
     broken = [row for row in gated if row.broken]
     for row in broken:
-        report(f"FAILED: {row.section} {row.claim}: {row.ours}, published {row.published}")
-    report(
-        f"published: {len(gated) - len(broken)} of {len(gated)} gates hold; without a gate {verdicts['agrees']} agree, "
+        findings.failure(f"{row.section} {row.claim}: {row.ours}, published {row.published}")
+    findings.remark(
+        f"{len(gated) - len(broken)} of {len(gated)} gates hold; without a gate {verdicts['agrees']} agree, "
         f"{verdicts['differs']} differ, {verdicts['shown']} have no counterpart; {verdicts['not reproduced']} are "
-        f"not reproduced ({time.perf_counter() - started:.0f} s)"
+        "not reproduced"
     )
-    return not broken
+    findings.bound(Bound("gated figures that do not come out", len(broken), 0))
 
 
-def section_table(chosen: Sequence[Row]) -> str:
-    """Return the rows of a section as a table, with their reasons below as numbered notes."""
+def section_table(chosen: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """Return header and cells of a section's table, and the reasons as numbered notes."""
     notes: list[str] = []
-    cells = []
+    cells: list[tuple[str, ...]] = []
     for row in chosen:
         if row.reason and row.reason not in notes:
             notes.append(row.reason)
         note = f"[{notes.index(row.reason) + 1}]" if row.reason else ""
         cells.append((row.claim, row.ours, row.published, row.difference, row.grade, row.verdict, note))
-    text = table(("claim", "ours", "published", "difference", "grade", "verdict", ""), cells)
-    return "\n".join([text, *(f"  [{number}] {note}" for number, note in enumerate(notes, 1))])
+    return ("claim", "ours", "published", "difference", "grade", "verdict", ""), cells, notes

@@ -1,0 +1,1 @@
+"""Figures: what they show is data (`charts`), how they look is one style (`style`)."""
