@@ -149,15 +149,3 @@ def small_network() -> tuple[Layer, ...]:
         Layer("attention", 3, "matmul", GemmShape(m=36, n=36, k=12), batch=2),
         Layer("connected", 4, "fc", ConvShape(1, 1, 1, 1, 36 * 36, 10), batch=2),
     )
-
-
-def large_layers() -> tuple[Layer, ...]:
-    """Return layers of real networks, of which windows are replayed."""
-    return (
-        Layer("vgg16 conv1_2", 0, "conv", ConvShape(224, 224, 3, 3, 64, 64, 1, 1, 1, 1)),
-        Layer("resnet50 conv1", 1, "conv", ConvShape(224, 224, 7, 7, 3, 64, 2, 2, 3, 3)),
-        Layer("alexnet conv2", 2, "conv", ConvShape(27, 27, 5, 5, 96, 256, 1, 1, 2, 2, groups=2), batch=4),
-        Layer("mobilenet dw2", 3, "dw", ConvShape(112, 112, 3, 3, 64, 64, 2, 2, 1, 1, groups=64)),
-        Layer("bert scores", 4, "matmul", GemmShape(m=128, n=128, k=64, groups=12)),
-        Layer("gpt2 mlp", 5, "gemm", GemmShape(m=1024, n=3072, k=768)),
-    )

@@ -40,7 +40,7 @@ def compute_layer(layer: Layer, ifmap: Words, filter_: Words) -> Words:
 def _products(shape: GemmShape, groups: int, m: int, ifmap: Words, filter_: Words) -> Words:
     a = ifmap.reshape(groups, m, shape.k)
     b = filter_.reshape(groups, shape.n, shape.k)
-    return np.concatenate([_multiply(a[g], b[g].T).ravel() for g in range(groups)])
+    return np.concatenate([multiply(a[g], b[g].T).ravel() for g in range(groups)])
 
 
 def _convolution(shape: ConvShape, batch: int, ifmap: Words, filter_: Words) -> Words:
@@ -65,10 +65,10 @@ def _convolution(shape: ConvShape, batch: int, ifmap: Words, filter_: Words) -> 
             ]
             for g in range(groups):
                 inputs = seen[..., g * channels : (g + 1) * channels]
-                ofmap[..., g * filters : (g + 1) * filters] += _multiply(inputs, taps[g, :, kh, kw].T)
+                ofmap[..., g * filters : (g + 1) * filters] += multiply(inputs, taps[g, :, kh, kw].T)
     return ofmap.ravel()
 
 
-def _multiply(a: Words, b: Words) -> Words:
+def multiply(a: Words, b: Words) -> Words:
     """Multiply matrices of integers by way of float64, which is exact below 2**53 and far faster."""
     return np.rint(a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)

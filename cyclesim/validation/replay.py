@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cyclesim.demand import Demand
 from cyclesim.lowering import OperandMap
 from cyclesim.validation.array_model import ArrayModel, Bits, Results, Words, control, fold_times
+from cyclesim.validation.reference_windows import Block, Fetch
 
 JUNK = 0x5A5A5A5A
 """What is on ports without an operand, and in the ofmap tensor before anything is written."""
@@ -59,42 +60,48 @@ def replay(plan: Demand, ifmap: Words, filter_: Words, chunk_cycles: int = 4096)
         leaves where the ofmap trace has none, or the other way round; or if the array would need a bus or a register
         twice.
     """
-    run = _Run(plan, ifmap, filter_, whole=True)
+    for tensor, operand in ((ifmap, plan.gemm.ifmap), (filter_, plan.gemm.filter)):
+        assert tensor.shape == (operand.words,), f"tensor of {tensor.shape}, not {operand.words} words"
+    run = _Run(plan, ifmap.__getitem__, filter_.__getitem__)
     for group in range(plan.gemm.groups):
         run.stretch(group, 0, plan.plan.folds, 0, plan.plan.cycles, chunk_cycles)
     return run.result()
 
 
-def replay_folds(
-    plan: Demand, ifmap: Words, filter_: Words, group: int, first: int, stop: int, chunk_cycles: int = 4096
+def replay_block(
+    plan: Demand, ifmap: Fetch, filter_: Fetch, block: Block, first: int, stop: int, chunk_cycles: int = 4096
 ) -> Replay:
-    """Compute folds `first` to `stop` - 1 of one group of a layer through a window of its traces.
+    """Compute folds `first` to `stop` - 1 of a block's group through a window of the layer's traces.
 
-    The other folds' words that are in the window are not looked at. With all row folds of a column fold, the words
-    that are written are final.
+    The other folds' words that are in the window are not looked at. The result's `ofmap` and `writes` are those of the
+    block's outputs only, row by row; a result that is stored elsewhere is a fault.
+
+    Raises
+    ------
+    ReplayError
     """
-    run = _Run(plan, ifmap, filter_, whole=False)
+    run = _Run(plan, ifmap, filter_, block)
     times = fold_times(plan.plan, first, stop)
     begin = int(min(times.preload[0], times.stream[0]))
     end = min(plan.plan.cycles, int(times.stream[-1]) + plan.plan.tail)
-    run.stretch(group, first, stop, begin, end, chunk_cycles)
+    run.stretch(block.group, first, stop, begin, end, chunk_cycles)
     return run.result()
 
 
 class _Run:
-    """An array at work on a layer."""
+    """An array at work on a layer, or on a block of it."""
 
-    def __init__(self, plan: Demand, ifmap: Words, filter_: Words, whole: bool) -> None:
+    def __init__(self, plan: Demand, ifmap: Fetch, filter_: Fetch, block: Block | None = None) -> None:
         gemm = plan.gemm
-        assert ifmap.shape == (gemm.ifmap.words,), f"ifmap has {ifmap.shape}, not {gemm.ifmap.words} words"
-        assert filter_.shape == (gemm.filter.words,), f"filter has {filter_.shape}, not {gemm.filter.words} words"
         self._plan = plan
-        self._whole = whole
+        self._block = block
+        self._whole = block is None
         self._array = ArrayModel(plan.plan)
         sides = [("ifmap", gemm.ifmap, ifmap), ("filter", gemm.filter, filter_)]
         self._row_side, self._col_side = sides[::-1] if plan.plan.dataflow == "is" else sides
-        self._ofmap = np.full(gemm.ofmap.words, JUNK, np.int64)
-        self._writes = np.zeros(gemm.ofmap.words, np.int64)
+        outputs = gemm.ofmap.words if block is None else block.size
+        self._ofmap = np.full(outputs, JUNK, np.int64)
+        self._writes = np.zeros(outputs, np.int64)
         self._cycles = 0
         self._macs = 0
         self._active: list[int] = []
@@ -140,7 +147,7 @@ class _Run:
         self._plan.fill(operand, start, trace, np.empty(cycles, np.int32))
         return trace.astype(np.int64)
 
-    def _fetch(self, operand: str, tensor: OperandMap, memory: Words, start: int, bits: Bits) -> Words:
+    def _fetch(self, operand: str, tensor: OperandMap, memory: Fetch, start: int, bits: Bits) -> Words:
         """Return the values on a side's ports: what lies at the trace's addresses, 0 for padding, junk elsewhere."""
         from cyclesim.kernels.array_model import VALID
 
@@ -151,8 +158,8 @@ class _Run:
         if tensor.bounds is None:
             _refuse(taken & ~asked, start, operand, "asks for nothing where the array takes a word")
         place = np.where(asked, trace - tensor.base, 0)
-        _refuse((place < 0) | (place >= memory.size), start, operand, "asks for a word outside its tensor")
-        return np.where(taken, np.where(asked, memory[place], 0), JUNK)
+        _refuse((place < 0) | (place >= tensor.words), start, operand, "asks for a word outside its tensor")
+        return np.where(taken, np.where(asked, memory(place), 0), JUNK)
 
     def _store(self, start: int, results: Results) -> None:
         from cyclesim.kernels.array_model import store
@@ -160,17 +167,22 @@ class _Run:
         cycles = results.words.shape[1]
         ofmap = self._trace("ofmap", start, cycles)
         psum = self._trace("psum", start, cycles) if "psum" in self._plan.groups else np.full_like(ofmap, -1)
+        base = self._plan.gemm.ofmap.base
+        if self._block is not None:
+            ofmap, psum = (
+                np.where(trace >= 0, self._block.output_places(trace - base), -1) for trace in (ofmap, psum)
+            )
+            base = 0
         fault = np.empty(3, np.int64)
         store(
-            results.words, results.valid, ofmap, psum, self._plan.gemm.ofmap.base, int(self._whole),
-            self._ofmap, self._writes, fault,
-        )  # fmt: skip
+            results.words, results.valid, ofmap, psum, base, int(self._whole), self._ofmap, self._writes, fault
+        )
         kind, port, cycle = (int(each) for each in fault)
         if kind:
             what = {
                 1: "has nothing where a result leaves the array",
                 2: "has a word where no result leaves the array",
-                3: "has a word outside its tensor",
+                3: "has a word outside its tensor" if self._whole else "has a word of another fold",
             }[kind]
             raise ReplayError(f"ofmap or psum trace, port {port}, cycle {start + cycle}: {what}")
 

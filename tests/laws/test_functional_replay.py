@@ -90,15 +90,9 @@ def test_a_network_computes_on_every_array(variant: str, trimmed: bool) -> None:
     assert functional.check_network(variant, trimmed, rows=8, cols=8, seed=1) is None
 
 
-@every_variant
-def test_windows_of_large_layers_compute(variant: str, trimmed: bool) -> None:
-    layer = Layer("alexnet conv2", 0, "conv", ConvShape(27, 27, 5, 5, 96, 256, 1, 1, 2, 2, groups=2))
-    for seed in range(2):
-        assert functional.check_window(Case(layer, variant, trimmed, rows=16, cols=16, seed=seed)) is None
-
-
 @pytest.mark.parametrize("suite", [functional, schedule])
 def test_suites_pass_and_report(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functional, "shipped_networks", lambda *of: 0)
     monkeypatch.setattr(suite, "EVERY_ARRAY", (("os-pipe", False), ("ws", True), ("is-db", False)))
     lines: list[str] = []
     findings = Findings(lines.append)
