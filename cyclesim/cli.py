@@ -232,6 +232,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _estimate(options: argparse.Namespace) -> int:
+    # The model multiplies no matrices. The threads that NumPy's BLAS would start cost more than the estimate itself.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from cyclesim.command_estimate import run
 
     return run(options)

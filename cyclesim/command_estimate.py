@@ -5,20 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from cyclesim.command_run import overrides, read_inputs
+from cyclesim.command_inputs import overrides, read_inputs, run_sweep
 from cyclesim.console import print_warnings
 from cyclesim.errors import BadInput
 from cyclesim.files import write_text
 from cyclesim.hardware import Hardware
-from cyclesim.listing import result_table
 from cyclesim.model.estimate import estimate
-from cyclesim.outputs import check_names, check_writable
+from cyclesim.outputs import SUMMARY, check_names, check_writable, input_hash
 from cyclesim.reports import REPORTS, report_text, summary_text
-from cyclesim.results import RunResult
-from cyclesim.rundir import SUMMARY, input_hash
-from cyclesim.sweep import SWEEP, Point, sweep_text
+from cyclesim.results import LayerResult, RunResult
+from cyclesim.sweep import Point
 from cyclesim.workload import Network
 
 SUFFIX = "-estimate"
@@ -32,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     _check_native(options, point)
     folder = Path(options.path) / f"{point.hardware.run_name}{SUFFIX}"
     if options.sweep:
-        return _sweep(options, network, [point, *others], warnings, folder)
+        return run_sweep(options, network, [point, *others], warnings, folder, _evaluate)
     hardware = point.hardware
     check_writable(folder)
     check_names(folder, (SUMMARY, *REPORTS), "the estimate")
@@ -40,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     result = estimate(network, hardware)
     _write(folder, network, hardware, result, started)
     if sys.stdout.isatty() and not options.quiet:
+        from cyclesim.listing import result_table
+
         print(result_table(result))
     if not options.quiet:
         print(f"{len(result.layers)} layers, {result.totals.total_cycles:,} cycles estimated: {folder}")
@@ -63,17 +64,6 @@ def _write(folder: Path, network: Network, hardware: Hardware, result: RunResult
     write_text(folder / SUMMARY, summary_text(result, key, time.perf_counter() - started))
 
 
-def _sweep(
-    options: argparse.Namespace, network: Network, points: list[Point], warnings: list[str], folder: Path
-) -> int:
-    """Estimate all points of a sweep and write SWEEP.csv."""
-    for point in points[1:]:
-        warnings += [warning for warning in point.warnings if warning not in warnings]
-    check_writable(folder)
-    print_warnings(warnings)
-    layers = [layer for point in points for layer in estimate(network, point.hardware).layers]
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / SWEEP, sweep_text(points, network, layers))
-    if not options.quiet:
-        print(f"{len(points)} points of {len(network.layers)} layers estimated: {folder / SWEEP}")
-    return 0
+def _evaluate(options: argparse.Namespace, network: Network, found: Sequence[Point]) -> list[LayerResult]:
+    """Estimate all layers on all points of a sweep."""
+    return [layer for point in found for layer in estimate(network, point.hardware).layers]

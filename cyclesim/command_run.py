@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cyclesim import shipped
+from cyclesim.command_inputs import all_warnings, read_inputs, run_sweep
 from cyclesim.console import announce, print_warnings, progress_bar
 from cyclesim.errors import BadInput
-from cyclesim.files import replacing, write_text
+from cyclesim.files import replacing
 from cyclesim.hardware import Hardware
-from cyclesim.inputs import read_network
 from cyclesim.listing import dry_run_table, result_table
-from cyclesim.outputs import check_writable
-from cyclesim.readers.scalesim_config import memory_model_of
-from cyclesim.readers.text import printable
+from cyclesim.outputs import check_writable, input_hash
 from cyclesim.results import LayerResult, RunResult
-from cyclesim.rundir import RunFolder, input_hash
-from cyclesim.scalesim.limits import layer_problem
-from cyclesim.simulation import (
-    LayerRun,
-    LayerRunner,
-    available_cores,
-    compile_kernels,
-    layer_cycles,
-    overlap_warning,
-)
+from cyclesim.rundir import RunFolder
+from cyclesim.scalesim_schedule import layer_cycles
+from cyclesim.simulation import LayerRun, LayerRunner, available_cores, compile_kernels
 from cyclesim.stretches import ChunkEncoder
-from cyclesim.sweep import SWEEP, Point, sweep_axes, sweep_points, sweep_text, table_of_points
+from cyclesim.sweep import Point, table_of_points
 from cyclesim.timeline import Series
 from cyclesim.tracesize import trace_bytes
 from cyclesim.workload import Layer, Network
@@ -65,7 +54,12 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput("cyclesim", None, f"--window: memory model {hardware.memory_model} has no bandwidth series")
     if options.sweep:
         _refuse_with_sweep(options, traces)
-        return _sweep(options, network, [point, *others], warnings)
+        found = [point, *others]
+        if options.dry_run:
+            print_warnings(all_warnings(network, found, warnings))
+            print(table_of_points(network, found))
+            return 0
+        return run_sweep(options, network, found, warnings, Path(options.path) / hardware.run_name, _evaluate)
     if options.dry_run:
         print_warnings(warnings)
         print(dry_run_table(network, hardware, traces.form))
@@ -110,100 +104,14 @@ def _refuse_with_sweep(options: argparse.Namespace, traces: TraceOptions) -> Non
             raise BadInput("cyclesim", None, f"--sweep: writes SWEEP.csv only and cannot be combined with {option}")
 
 
-def _sweep(options: argparse.Namespace, network: Network, found: list[Point], warnings: list[str]) -> int:
-    """Simulate all points of a sweep and write SWEEP.csv.
-
-    `read_inputs` has checked the first point; `warnings` are those of it and of the network.
-    """
-    for point in found[1:]:
-        _check_layers(network, point)
-        told = [*point.warnings, *_overlaps(network, point)]
-        warnings += [warning for warning in told if warning not in warnings]
-    print_warnings(warnings)
-    if options.dry_run:
-        print(table_of_points(network, found))
-        return 0
-    folder = Path(options.path) / found[0].hardware.run_name
-    check_writable(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def _evaluate(options: argparse.Namespace, network: Network, found: Sequence[Point]) -> list[LayerResult]:
+    """Simulate all layers on all points of a sweep."""
     compile_kernels(None, found[0].hardware.memory_model, None if options.quiet else announce)
     total = sum(layer_cycles(layer, point.hardware) for point in found for layer in network.layers)
     tasks = [(point.hardware, layer) for point in found for layer in network.layers]
     with progress_bar(total, options.quiet) as advance, LayerRunner(options.jobs or available_cores()) as runner:
         runs = runner.in_order(tasks, lambda task: runner.start(task[1], task[0]))
-        results = [run.finish(advance)[0] for _, run in runs]
-    write_text(folder / SWEEP, sweep_text(found, network, results))
-    if not options.quiet:
-        print(f"{len(found)} points of {len(network.layers)} layers: {folder / SWEEP}")
-    return 0
-
-
-def _check_layers(network: Network, point: Point) -> None:
-    """Refuse a point of a sweep on which SCALE-Sim fails, in its memory model."""
-    if not point.hardware.follows_scalesim:
-        return
-    for layer in network.layers:
-        problem = layer_problem(layer, point.hardware)
-        if problem is not None:
-            keys = ", ".join(f"{key}={value}" for key, value in point.values.items())
-            raise BadInput("cyclesim", None, f"--sweep {keys}: layer {layer.name}: {problem}")
-
-
-def overrides(options: argparse.Namespace) -> dict[str, str]:
-    """Return the keys of the .cfg that options set."""
-    given = {"Dataflow": options.dataflow, "MemoryModel": options.memory}
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def read_inputs(options: argparse.Namespace) -> tuple[Network, Point, Iterator[Point], list[str]]:
-    """Read and check what the user gave; warnings wait until all of it is valid.
-
-    The machine is the first point of a sweep, or the only one there is; the others are read when they are taken.
-    """
-    given = overrides(options)
-    config = _find("-c", "hwconfigs", options.config)
-    axes = sweep_axes(options.sweep, given, memory_model_of(config, given)) if options.sweep else {}
-    points = sweep_points(axes, config, given)
-    point = next(points)
-    network, more = read_network(_find("-t", "topologies", options.topology), options.input_type, point.hardware)
-    if options.layers is not None:
-        network = network.select(_layer_indices(options.layers, network))
-    return network, point, points, [*point.warnings, *more, *_overlaps(network, point)]
-
-
-def _overlaps(network: Network, point: Point) -> list[str]:
-    """Return the warning about tensors that share addresses, if there is one."""
-    overlap = overlap_warning(network.layers, point.hardware)
-    return [overlap] if overlap else []
-
-
-def _find(option: str, kind: str, name: str) -> Path:
-    try:
-        return shipped.find(kind, name)
-    except BadInput as problem:
-        raise BadInput(problem.file, problem.line, f"{option}: {problem.message}") from None
-
-
-def _layer_indices(text: str, network: Network) -> list[int]:
-    """Return the indices that a list such as 0,2-4 names."""
-    known = {layer.index for layer in network.layers}
-    if not known:
-        raise BadInput("cyclesim", None, f"--layers: {network.name} has no layers (got '{printable(text)}')")
-    indices: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,9})\s*(?:-\s*([0-9]{1,9})\s*)?", part)
-        if not match:
-            message = f"--layers: must be 0-based numbers and ranges such as 0,2-4 (got '{text}')"
-            raise BadInput("cyclesim", None, message)
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first:
-            raise BadInput("cyclesim", None, f"--layers: a range must not run backwards (got '{part.strip()}')")
-        if last > max(known):
-            raise BadInput(
-                "cyclesim", None, f"--layers: {network.name} has layers 0 to {max(known)} (got '{part.strip()}')"
-            )
-        indices += range(first, last + 1)
-    return indices
+        return [run.finish(advance)[0] for _, run in runs]
 
 
 def _trace_options(options: argparse.Namespace) -> TraceOptions:

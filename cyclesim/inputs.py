@@ -12,10 +12,8 @@ from cyclesim.readers.hwconfig import key_name, read_hardware
 from cyclesim.readers.hwkeys import STRICT_SECTIONS
 from cyclesim.readers.ini import parse_ini
 from cyclesim.readers.scalesim_config import memory_model_of, read_scalesim_hardware, scalesim_key_name
-from cyclesim.readers.scalesim_topology import read_scalesim_topology
 from cyclesim.readers.text import printable, read_text
 from cyclesim.readers.topology import read_topology
-from cyclesim.scalesim.limits import layer_problem
 from cyclesim.scalesim_versions import SCALESIM_VERSIONS
 from cyclesim.workload import Network
 
@@ -55,6 +53,9 @@ def read_network(path: Path, kind: Literal["conv", "gemm"] | None, hardware: Har
         If the file cannot be read or used; where SCALE-Sim is followed also if it fails on it.
     """
     if hardware.follows_scalesim:
+        from cyclesim.readers.scalesim_topology import read_scalesim_topology
+        from cyclesim.scalesim.limits import layer_problem
+
         version = SCALESIM_VERSIONS[hardware.memory_model]
         return read_scalesim_topology(path, kind, lambda layer: layer_problem(layer, hardware), version)
     return read_topology(path, kind)

@@ -8,6 +8,7 @@ share these maps; nothing here knows about arrays or cycles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -224,3 +225,16 @@ def overlapping_tensors(layer: Layer, hardware: Hardware) -> list[tuple[str, str
         for name, base, words in zip(("ifmap", "filter", "ofmap"), bases, tensor_words(layer), strict=True)
     )
     return [(low[2], high[2]) for i, low in enumerate(ranges) for high in ranges[i + 1 :] if high[0] < low[1]]
+
+
+def overlap_warning(layers: Sequence[Layer], hardware: Hardware) -> str | None:
+    """Return one warning if the machine's offsets make tensors of a layer share addresses."""
+    clashes = [(layer.name, pairs) for layer in layers if (pairs := overlapping_tensors(layer, hardware))]
+    if not clashes:
+        return None
+    name, pairs = clashes[0]
+    more = f" and in {len(clashes) - 1} more layers" if len(clashes) > 1 else ""
+    return (
+        f"the offsets let {' and '.join(pairs[0])} share addresses in layer {name}{more}; "
+        "counts stay right, but traces show them as the same words"
+    )

@@ -1,15 +1,25 @@
-"""Checks that what a command will write has a place to go to, before it does any work."""
+"""What commands that write have in common: a look at the place before any work, and the identity of what goes there."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from cyclesim import __version__
 from cyclesim.errors import BadInput
 from cyclesim.files import temporary_name
+from cyclesim.hardware import Hardware
 from cyclesim.readers.text import printable
+from cyclesim.workload import Network
+
+SUMMARY = "SUMMARY.json"
+"""Written last: a folder with this file is complete."""
 
 
 def check_writable(folder: Path) -> None:
@@ -45,3 +55,15 @@ def check_names(folder: Path, names: Iterable[str], writer: str) -> None:
     for name in names:
         if (folder / name).is_dir():
             raise BadInput("cyclesim", None, f"-p: {folder / name} is a folder, and {writer} writes that file")
+
+
+def input_hash(network: Network, hardware: Hardware, options: Mapping[str, Any]) -> str:
+    """Return a hash of everything that a run's files depend on: inputs, options and version."""
+    description = {
+        "version": __version__,
+        "hardware": hardware.expanded(),
+        "layers": [asdict(layer) for layer in network.layers],
+        "network": network.name,
+        "options": dict(options),
+    }
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()

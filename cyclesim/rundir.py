@@ -7,15 +7,11 @@ take their names, and SUMMARY.json comes last: a folder with that file is a comp
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,30 +19,15 @@ from cyclesim import __version__
 from cyclesim.csvtraces import SERIES, layer_folder, own_file, series_text
 from cyclesim.errors import BadInput
 from cyclesim.files import Lock, remove, replacing, write_text
-from cyclesim.hardware import Hardware
-from cyclesim.outputs import check_names
+from cyclesim.outputs import SUMMARY, check_names
 from cyclesim.reports import REPORTS, report_text, summary_text
 from cyclesim.results import LayerResult, RunResult
 from cyclesim.scalesim.layer import ScaleSimResult
 from cyclesim.scalesim.reports import SCALESIM_REPORTS, scalesim_report_text
 from cyclesim.timeline import Series
-from cyclesim.workload import Network
 
-SUMMARY = "SUMMARY.json"
 TRACES = "traces.h5"
 PARTIAL = ".partial"
-
-
-def input_hash(network: Network, hardware: Hardware, options: Mapping[str, Any]) -> str:
-    """Return a hash of everything that a run's files depend on: inputs, options and version."""
-    description = {
-        "version": __version__,
-        "hardware": hardware.expanded(),
-        "layers": [asdict(layer) for layer in network.layers],
-        "network": network.name,
-        "options": dict(options),
-    }
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
 class RunFolder:

@@ -64,3 +64,8 @@ def layer_schedule(layer: Layer, hardware: Hardware) -> Schedule:
     _, m, k, n = gemm_sizes(layer)
     plan = schedule(m, k, n, hardware)
     return ScaleSimSchedule(**vars(plan)) if hardware.follows_scalesim else plan
+
+
+def layer_cycles(layer: Layer, hardware: Hardware) -> int:
+    """Return the array cycles of a layer in closed form; where SCALE-Sim is followed, its demand rows."""
+    return gemm_sizes(layer)[0] * layer_schedule(layer, hardware).cycles

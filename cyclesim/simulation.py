@@ -14,7 +14,7 @@ import reprlib
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex, TypeVar
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from cyclesim.demand import Demand, demand
 from cyclesim.errors import BadInput, CyclesimWarning, one_of
 from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
-from cyclesim.lowering import gemm_sizes, overlapping_tensors
+from cyclesim.lowering import overlap_warning
 from cyclesim.memory import LayerMemory, Verdict
 from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, LayerResult, RunResult
 from cyclesim.scalesim.layer import ScaleSimLayer
 from cyclesim.scalesim.limits import scalesim_machine, scalesim_network
-from cyclesim.scalesim_schedule import layer_schedule
+from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.schedule import layer_fields
 from cyclesim.stretches import ChunkEncoder, ChunkStore, DramPart, Issued, SramEncoding, Stretch
 from cyclesim.timeline import LayerTiming, Series, Timeline
@@ -292,24 +292,6 @@ def _result(
         machine_balance=channel.balance(folds.rows * folds.cols),
         least_bandwidth=verdict.least_bandwidth,
         bound=verdict.bound,
-    )
-
-
-def layer_cycles(layer: Layer, hardware: Hardware) -> int:
-    """Return the array cycles of a layer in closed form; where SCALE-Sim is followed, its demand rows."""
-    return gemm_sizes(layer)[0] * layer_schedule(layer, hardware).cycles
-
-
-def overlap_warning(layers: Sequence[Layer], hardware: Hardware) -> str | None:
-    """Return one warning if the machine's offsets make tensors of a layer share addresses."""
-    clashes = [(layer.name, pairs) for layer in layers if (pairs := overlapping_tensors(layer, hardware))]
-    if not clashes:
-        return None
-    name, pairs = clashes[0]
-    more = f" and in {len(clashes) - 1} more layers" if len(clashes) > 1 else ""
-    return (
-        f"the offsets let {' and '.join(pairs[0])} share addresses in layer {name}{more}; "
-        "counts stay right, but traces show them as the same words"
     )
 
 

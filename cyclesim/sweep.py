@@ -12,11 +12,10 @@ from pathlib import Path
 from cyclesim.errors import BadInput
 from cyclesim.hardware import Hardware
 from cyclesim.inputs import read_machine, swept_key
-from cyclesim.listing import table
 from cyclesim.readers.text import printable
 from cyclesim.reports import cell
 from cyclesim.results import LayerResult, flatten
-from cyclesim.simulation import layer_cycles
+from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.workload import Network
 
 SWEEP = "SWEEP.csv"
@@ -97,6 +96,8 @@ def sweep_text(points: Sequence[Point], network: Network, results: Sequence[Laye
 
 def table_of_points(network: Network, points: Sequence[Point]) -> str:
     """Return what a sweep would do: its points and their cycles."""
+    from cyclesim.listing import table
+
     rows = [
         (str(i), *point.values.values(), f"{sum(layer_cycles(layer, point.hardware) for layer in network.layers):,}")
         for i, point in enumerate(points)

@@ -13,8 +13,9 @@ from cyclesim.demand import demand
 from cyclesim.hardware import Dataflow, Hardware
 from cyclesim.lowering import ifmap_requests_per_pass
 from cyclesim.memory import LayerMemory
+from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.schedule import sram_words
-from cyclesim.simulation import available_cores, compile_kernels, layer_cycles, simulate
+from cyclesim.simulation import available_cores, compile_kernels, simulate
 from cyclesim.timeline import Series
 from cyclesim.traffic import SOURCES, Traffic, at_once
 from cyclesim.validation import Settings

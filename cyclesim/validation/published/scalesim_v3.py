@@ -12,7 +12,8 @@ from fractions import Fraction
 from cyclesim.api import load_hardware, load_topology
 from cyclesim.hardware import DATAFLOWS, Dataflow, Hardware, MemoryModel, Scratchpad
 from cyclesim.results import RunResult
-from cyclesim.simulation import layer_cycles, simulate
+from cyclesim.scalesim_schedule import layer_cycles
+from cyclesim.simulation import simulate
 from cyclesim.validation.published.layers import macs
 from cyclesim.validation.published.rows import Row, exact, not_reproduced
 from cyclesim.workload import ConvShape, GemmShape, Layer, Network
