@@ -112,8 +112,8 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Bars:
-    """A value for each label on a log axis, from top to bottom, and what was to be reached."""
+class Dots:
+    """A value for each label on a log axis, which has no 0 for bars to start at, and what was to be reached."""
 
     title: str
     x_label: str
@@ -127,18 +127,18 @@ class Bars:
         from matplotlib.ticker import StrMethodFormatter
 
         places = range(len(self.labels))
-        axes.barh(places, self.values, color=COLORS[0], height=0.65)
+        axes.plot(self.values, places, MARKERS[0], color=COLORS[0], markersize=5)
         axes.set_yticks(places, self.labels)
-        axes.invert_yaxis()
-        axes.grid(False, axis="y")
+        axes.set_ylim(len(self.labels) - 0.5, -0.5)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         bounds = (*self.values, *([self.goal] if self.goal else []))
         axes.set_xlim(10 ** np.floor(np.log10(min(bounds)) - 0.3), max(bounds) * 4)
         for place, value in zip(places, self.values, strict=True):
-            axes.text(value * 1.1, place, f"{value:,.0f}", va="center", fontsize=7, bbox=BEHIND_TEXT)
+            axes.annotate(f"{value:,.0f}", (value, place), (6, 0), textcoords="offset points", va="center", fontsize=7,
+                          bbox=BEHIND_TEXT)  # fmt: skip
         if self.goal:
-            axes.axvline(self.goal, color=COLORS[1], linewidth=1, linestyle="--")
+            axes.axvline(self.goal, color=COLORS[1], linewidth=1, linestyle="--", zorder=1)
             axes.text(self.goal, 1.01, f"goal {self.goal:,.0f}", color=COLORS[1], ha="center", fontsize=7,
                       transform=axes.get_xaxis_transform())  # fmt: skip
         axes.set(xlabel=self.x_label)
@@ -151,7 +151,7 @@ class Chart:
 
     name: str
     caption: str
-    panels: tuple[Scatter | Histogram | Bars, ...]
+    panels: tuple[Scatter | Histogram | Dots, ...]
     columns: int
     height_inches: float
     across: int = 1

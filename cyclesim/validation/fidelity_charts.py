@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cyclesim.hardware import DATAFLOWS
-from cyclesim.plots.charts import Bars, Chart, Histogram, Points, Scatter, numbers
+from cyclesim.plots.charts import Chart, Dots, Histogram, Points, Scatter, numbers
 from cyclesim.validation.agreement import kendall_tau
 from cyclesim.validation.design_space import DRAM, Numbers, Sample, joined
 
@@ -86,6 +86,6 @@ def _ranks(one: Sample) -> Scatter:
     return Scatter(one.network, "true rank", "rank by the model", tuple(series), log=False, text=text)
 
 
-def _speed(samples: Sequence[Sample]) -> Bars:
+def _speed(samples: Sequence[Sample]) -> Dots:
     labels = tuple(one.network for one in samples)
-    return Bars("", "times faster than simulating", labels, numbers([one.times_faster for one in samples]), FASTER)
+    return Dots("", "times faster than simulating", labels, numbers([one.times_faster for one in samples]), FASTER)

@@ -12,6 +12,7 @@ from cyclesim.hardware import Hardware
 from cyclesim.simulation import compile_kernels, simulate
 from cyclesim.validation import Settings, scalesim
 from cyclesim.validation.findings import Bound, Findings
+from cyclesim.validation.scalesim_batches import installed_version
 from cyclesim.validation.stopwatch import ALEXNET_5, NARROW, alexnet_5, best, limited, whole_process
 
 ESTIMATES = 5
@@ -23,9 +24,11 @@ FASTER, SMALLER = 600, 50
 def scalesim_table(machine: Hardware, repeats: int, settings: Settings, findings: Findings) -> None:
     """Time SCALE-Sim 3.0.0 and cyclesim on the same network, machine and bandwidth, one after the other."""
     python = settings.scalesim_python
+    why = "no --scalesim PYTHON was given" if python is None else "it takes minutes: in full runs only"
+    if python and not settings.quick and (version := installed_version(python).number) != "3.0.0":
+        why, python = f"that Python has {version}", None
     if python is None or settings.quick:
-        why = "it takes minutes: in full runs only" if python else "no --scalesim PYTHON was given"
-        findings.remark(f"SCALE-Sim 3.0.0 was not timed ({why}).")
+        findings.remark(f"SCALE-Sim 3.0.0 was not timed: {why}.")
         return
     network = alexnet_5()
     compile_kernels("csv", "scalesim")

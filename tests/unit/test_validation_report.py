@@ -14,7 +14,7 @@ import pytest
 
 from cyclesim import validation
 from cyclesim.cli import main
-from cyclesim.plots.charts import Bars, Chart, Histogram, Points, Scatter, draw, numbers
+from cyclesim.plots.charts import Chart, Dots, Histogram, Points, Scatter, draw, numbers
 from cyclesim.plots.style import COLUMN_INCHES, PIXELS_PER_INCH
 from cyclesim.validation import Settings, Suite, report, run_suites
 from cyclesim.validation.findings import FAILED, PASSED, SKIPPED, Bound, Findings, SuiteResult, summary
@@ -163,7 +163,7 @@ class TestCharts:
     def test_every_kind_is_drawn_the_same_each_time(self, tmp_path: Path, form: str) -> None:
         errors = np.array([0.0, 0.0, -0.5, 0.02, 9.0])
         ranks = Scatter("net", "true rank", "rank", (Points("ws", (1, 2), (2, 1)),), log=False, text="tau = -1")
-        bars = Bars("title", "times faster", ("alexnet", "vgg16"), (700, 90.5), goal=600)
+        bars = Dots("title", "times faster", ("alexnet", "vgg16"), (700, 90.5), goal=600)
         histogram = Histogram.of("total cycles", "relative error [%]", errors, "40 % exact")
         chart = Chart("all", "", (SCATTER, ranks, bars, histogram), columns=2, height_inches=4.0, across=3)
         drawn = []
