@@ -13,6 +13,7 @@ from cyclesim.simulation import available_cores
 from cyclesim.validation import SUITES, Settings, run_suites
 from cyclesim.validation.findings import FAILED, summary
 from cyclesim.validation.report import MARKDOWN, Report, file_names, provenance, write_report
+from cyclesim.validation.rtl_simulation import simulator_version
 from cyclesim.validation.scalesim_batches import installed_version
 
 
@@ -29,10 +30,13 @@ def run(options: argparse.Namespace, command: Callable[[Sequence[str]], int]) ->
     folder = Path(options.path)
     check_writable(folder)
     check_names(folder, file_names(), "the report")
-    scalesim = installed_version(options.scalesim).number if options.scalesim else None
+    programs = {
+        "SCALE-Sim": installed_version(options.scalesim).number if options.scalesim else None,
+        "Icarus Verilog": simulator_version(),
+    }
     started = time.perf_counter()
     results = run_suites(names, Settings(options.quick, options.seed, options.scalesim, command), print)
-    about = provenance(options.seed, options.quick, available_cores(), time.perf_counter() - started, scalesim)
+    about = provenance(options.seed, options.quick, available_cores(), time.perf_counter() - started, programs)
     write_report(folder, Report(tuple(results), about, remake(options)))
     print(summary(results).text)
     print(f"report: {folder / MARKDOWN}")

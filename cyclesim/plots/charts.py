@@ -46,9 +46,12 @@ class Scatter:
         """Draw onto axes; the text stands in the upper left corner."""
         from matplotlib.ticker import MaxNLocator
 
-        sizes = 4 if sum(len(one.x) for one in self.series) > 1000 else 8
+        size = 6 if sum(len(one.x) for one in self.series) > 1000 else 9
         for one, color, marker in zip(self.series, COLORS, MARKERS, strict=False):
-            axes.scatter(one.x, one.y, s=sizes, c=color, marker=marker, linewidths=0, alpha=0.7, label=one.name)
+            # Hollow markers: a series that is drawn later hides less of the others.
+            axes.scatter(
+                one.x, one.y, size, marker=marker, facecolors="none", edgecolors=color, linewidths=0.6, label=one.name
+            )
         values = [value for one in self.series for value in (*one.x, *one.y)]
         low, high = (min(values), max(values)) if values else (1.0, 1.0)
         if self.log:

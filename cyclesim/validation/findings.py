@@ -56,9 +56,9 @@ class Bound:
     @property
     def cells(self) -> tuple[str, str, str, str]:
         """Name, reached, set out, holds."""
-        limit = f"{'>=' if self.at_least else '<='} {self.form.format(self.limit)}"
+        reached, limit = (self.form.format(value).replace("%", " %") for value in (self.reached, self.limit))
         verdict = ("yes" if self.holds else "NO") + ("" if self.judged else ", not judged")
-        return self.name, self.form.format(self.reached), limit, verdict
+        return self.name, reached, f"{'>=' if self.at_least else '<='} {limit}", verdict
 
 
 BOUND_HEADER = ("bound", "reached", "set out", "holds")

@@ -52,7 +52,9 @@ class Report:
     command: str
 
 
-def provenance(seed: int, quick: bool, cores: int, seconds: float, scalesim: str | None) -> dict[str, str]:
+def provenance(
+    seed: int, quick: bool, cores: int, seconds: float, programs: Mapping[str, str | None]
+) -> dict[str, str]:
     """Return what a report says about its origin.
 
     Parameters
@@ -62,14 +64,14 @@ def provenance(seed: int, quick: bool, cores: int, seconds: float, scalesim: str
     cores : int
     seconds : float
         Wall time of all suites.
-    scalesim : str, optional
-        Version of the SCALE-Sim that was compared with.
+    programs : mapping
+        Versions of the programs that were compared with, None for one that is not there.
     """
     return {
         "cyclesim": __version__,
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
-        "SCALE-Sim": scalesim or "not there",
+        **{name: version or "not there" for name, version in programs.items()},
         "system": f"{platform.system()} {platform.machine()}",
         "cores": str(cores),
         "seed": str(seed),

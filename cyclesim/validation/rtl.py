@@ -65,12 +65,12 @@ def run(settings: Settings, findings: Findings) -> None:
     totals = {array_name(*kind): _Totals() for kind in EVERY_ARRAY}
     try:
         mismatches = _run_batches(list(random_batches(amount, settings.seed)), totals, findings)
-        _add_table("random shapes", "array", totals, findings)
+        _add_table("Random shapes", "array", totals, findings)
         if not settings.quick:
             real = {case.layer.name: _Totals() for case in real_layers(settings.seed)}
             cases = [[case] for case in real_layers(settings.seed)]
             mismatches += _run_batches(cases, real, findings, by_layer=True)
-            _add_table("layers of ResNet-18", "layer", real, findings)
+            _add_table("Layers of ResNet-18", "layer", real, findings)
     except SimulatorError as error:
         findings.failure(str(error))
         return

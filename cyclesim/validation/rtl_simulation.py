@@ -6,6 +6,7 @@ told the layer's sizes and nothing else; what happens at its edge comes back as 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -97,6 +98,15 @@ def rtl_array(plan: Schedule) -> RtlArray:
 def is_installed() -> bool:
     """Return whether the simulator can be found."""
     return shutil.which("iverilog") is not None and shutil.which("vvp") is not None
+
+
+def simulator_version() -> str | None:
+    """Return the simulator's version, or None if it cannot be found."""
+    if not is_installed():
+        return None
+    said = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"Icarus Verilog version (\S+)", said)
+    return found[1] if found else "unknown"
 
 
 def sources() -> list[Path]:

@@ -39,7 +39,7 @@ def run(settings: Settings, findings: Findings) -> None:
     ]
     rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
     header = ("array", "shapes", "ragged", "array cycles", "words", "replayed", "results", "failed")
-    findings.table("random shapes", header, [(name, *(f"{number:,}" for number in each)) for name, each in rows])
+    findings.table("Random shapes", header, [(name, *(f"{number:,}" for number in each)) for name, each in rows])
     findings.bound(Bound("shapes whose traces differ from closed forms or array", rows[-1][1][-1], 0))
 
 

@@ -207,3 +207,9 @@ def test_is_skipped_without_a_simulator(monkeypatch: pytest.MonkeyPatch) -> None
     rtl.run(Settings(), findings)
     assert findings.outcome == SKIPPED
     assert lines[0].startswith("skipped, as Icarus Verilog")
+    assert rtl_simulation.simulator_version() is None
+
+
+@needs_simulator
+def test_the_simulator_says_its_version() -> None:
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\S*", rtl_simulation.simulator_version() or "")

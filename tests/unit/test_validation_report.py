@@ -38,7 +38,8 @@ def found(name: str = "one", broken: bool = False, skipped: bool = False) -> Sui
 
 
 def made(*suites: SuiteResult) -> Report:
-    return Report(suites, provenance(3, True, 2, 12.0, None), "cyclesim validate --quick --seed 3 -p OUT")
+    about = provenance(3, True, 2, 12.0, {"SCALE-Sim": None, "Icarus Verilog": "11.0"})
+    return Report(suites, about, "cyclesim validate --quick --seed 3 -p OUT")
 
 
 class TestFindings:
@@ -50,7 +51,7 @@ class TestFindings:
 
     def test_a_bound_that_is_not_judged_is_shown_but_breaks_nothing(self) -> None:
         bound = Bound("least", 0.5, 0.9, at_least=True, form="{:.0%}", judged=False)
-        assert bound.cells == ("least", "50%", ">= 90%", "NO, not judged")
+        assert bound.cells == ("least", "50 %", ">= 90 %", "NO, not judged")
         assert not bound.broken
 
     def test_the_outcome_follows_from_bounds_and_failures(self) -> None:
@@ -108,7 +109,7 @@ class TestFiles:
         assert "![A <small> chart](report-small.png)" in text
         assert "| a \\| b | 1 |" in text
         assert "Skipped, as there is no <simulator>." in text
-        assert "| one | mean error | 1.0% | <= 3.0% | yes |" in text
+        assert "| one | mean error | 1.0 % | <= 3.0 % | yes |" in text
         assert "cyclesim validate --quick --seed 3 -p OUT" in text
 
     def test_html_needs_no_other_file(self, tmp_path: Path) -> None:
@@ -129,6 +130,8 @@ class TestFiles:
         assert content["format"] == "cyclesim-validation"
         assert content["about"]["seed"] == "3"
         assert content["about"]["amount"] == "quick"
+        assert content["about"]["SCALE-Sim"] == "not there"
+        assert content["about"]["Icarus Verilog"] == "11.0"
         [suite] = content["suites"]
         assert suite["charts"][0]["panels"][0]["series"][0]["y"] == [11, 190, 3000]
         assert suite["bounds"] == [
