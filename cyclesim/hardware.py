@@ -24,6 +24,35 @@ MEMORY_MODELS: tuple[MemoryModel, ...] = ("native", "scalesim", "scalesim2")
 INTERFACE_BANDWIDTHS: tuple[InterfaceBandwidth, ...] = ("CALC", "USER")
 DRAM_PORTS: tuple[DramPorts, ...] = ("shared", "separate")
 
+DEVICES: tuple[str, ...] = ("hp", "lstp", "lop")
+DEVICES_AS_WRITTEN: tuple[str, ...] = (*DEVICES, *(f"itrs-{device}" for device in DEVICES))
+"""Transistors of the scratchpads, with or without the ``itrs-`` that CACTI puts before their names."""
+SRAM_ORGANISATIONS: tuple[str, ...] = ("wide", "per_port")
+SRAM_PORTS: tuple[str, ...] = ("1RW", "1R1W")
+DRAM_TYPES: tuple[str, ...] = (
+    "DDR3", "DDR4", "DDR5", "LPDDR2", "LPDDR4", "GDDR5", "GDDR6", "HBM1", "HBM2", "HMC",
+)  # fmt: skip
+FORMAT_BITS: dict[str, int] = {
+    "int4": 4, "int8": 8, "int16": 16, "int24": 24, "int32": 32, "fp16": 16, "bf16": 16, "fp32": 32,
+}  # fmt: skip
+ACCUMULATORS: dict[str, tuple[str, ...]] = {
+    "int4": ("int16", "int8", "int24", "int32"),
+    "int8": ("int32", "int8", "int16", "int24"),
+    "int16": ("int32", "int16", "int24"),
+    "int32": ("int32",),
+    "fp16": ("fp16", "fp32"),
+    "bf16": ("fp32", "bf16"),
+    "fp32": ("fp32",),
+}
+"""Formats that products of each operand format may be summed in; the first is the default."""
+NUMBER_FORMATS: tuple[str, ...] = (
+    *ACCUMULATORS, *(f"{operand}/{sums}" for operand, all_sums in ACCUMULATORS.items() for sums in all_sums),
+)  # fmt: skip
+DEFAULT_NODE_NM = Fraction(45)
+DEFAULT_DEVICE = "hp"
+DEFAULT_DRAM_TYPE = "DDR4"
+DEFAULT_SRAM_ORGANISATION = "wide"
+
 PADDED_VARIANTS: tuple[str, ...] = (
     "os", "os-db", "os-pipe1", "os-pipe", "osbus", "osbus-pipe",
     "ws", "ws-db", "ws-pipe1", "ws-pipe", "ws-pipe2",
@@ -64,8 +93,25 @@ class Scratchpad:
 
 
 @dataclass(frozen=True)
+class ComponentFigure:
+    """One of the user's own figures for a component, such as ("multiplier", "energy_pj", 0.18)."""
+
+    component: str
+    figure: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Technology:
-    """What the energy model needs to know; None where its default applies."""
+    """What energy, area, power and clock depend on (docs/energy.md); None where the default applies.
+
+    `components` are the figures that `component_file` holds.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of those that exist.
+    """
 
     node_nm: Fraction | None = None
     clock_mhz: Fraction | None = None
@@ -73,6 +119,26 @@ class Technology:
     number_format: str | None = None
     dram_type: str | None = None
     component_file: str | None = None
+    sram_organisation: str | None = None
+    sram_ports: str | None = None
+    components: tuple[ComponentFigure, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("device", DEVICES_AS_WRITTEN),
+            ("number_format", NUMBER_FORMATS),
+            ("dram_type", DRAM_TYPES),
+            ("sram_organisation", SRAM_ORGANISATIONS),
+            ("sram_ports", SRAM_PORTS),
+        ):
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)} (got {value!r})")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything is said about the technology: then a machine that has no prices is an error."""
+        return self != Technology()
 
 
 @dataclass(frozen=True)
@@ -128,18 +194,34 @@ class Hardware:
         return variant_name(self.dataflow, self.fold_overlap, self.os_drain)
 
     @property
+    def number_formats(self) -> tuple[str, str] | None:
+        """Formats of operands and of their sums: NumberFormat, else the narrowest integers that hold the operands.
+
+        None if the operands are wider than any.
+        """
+        given = self.technology.number_format
+        if given is not None:
+            operand, _, sums = given.partition("/")
+            return operand, sums or ACCUMULATORS[operand][0]
+        bits = max(self.ifmap_bits, self.filter_bits)
+        fitting = [name for name in ACCUMULATORS if name.startswith("int") and FORMAT_BITS[name] >= bits]
+        return (fitting[0], ACCUMULATORS[fitting[0]][0]) if fitting else None
+
+    @property
     def follows_scalesim(self) -> bool:
         """Whether the memory model is that of a version of SCALE-Sim (`scalesim_versions`)."""
         return self.memory_model != "native"
 
-    def expanded(self) -> dict[str, str | int | bool | None]:
+    def expanded(self) -> dict[str, str | int | float | bool | None]:
         """Return every setting under its name in the .cfg, defaults filled in, rationals as text.
+
+        ClockMHz is None where it follows from the components, SramPorts where they follow from the dataflow; figures of
+        the ComponentFile stand under their own names.
 
         The bandwidths of ``[layout]`` are among them in memory model scalesim only, and only if they are given.
         """
         bandwidth = self.dram_bandwidth_words_per_cycle
-        technology = self.technology
-        read_bandwidths: dict[str, str | int | bool | None] = {}
+        read_bandwidths: dict[str, str | int | float | bool | None] = {}
         if self.memory_model == "scalesim" and self.scalesim_read_bandwidths is not None:
             names = ("IfmapSRAMBankBandwidth", "FilterSRAMBankBandwidth")
             read_bandwidths.update(zip(names, self.scalesim_read_bandwidths, strict=True))
@@ -169,11 +251,31 @@ class Hardware:
             "DramBandwidth": None if bandwidth is None else str(bandwidth),
             "DramPorts": self.dram_ports,
             "DramLatency": self.dram_latency_cycles,
+            **self._technology_settings(),
+            **read_bandwidths,
+        }
+
+    def _technology_settings(self) -> dict[str, str | float | None]:
+        """Return the settings of ``[technology]``, without defaults where SCALE-Sim is followed: nothing is priced."""
+        technology, formats = self.technology, self.number_formats
+        defaults: dict[str, str | float | None] = {}
+        if not self.follows_scalesim:
+            defaults = {
+                "NodeNm": str(DEFAULT_NODE_NM),
+                "Device": DEFAULT_DEVICE,
+                "NumberFormat": None if formats is None else "/".join(formats),
+                "DramType": DEFAULT_DRAM_TYPE,
+                "SramOrganisation": DEFAULT_SRAM_ORGANISATION,
+            }
+        given = {
             "NodeNm": None if technology.node_nm is None else str(technology.node_nm),
             "ClockMHz": None if technology.clock_mhz is None else str(technology.clock_mhz),
             "Device": technology.device,
             "NumberFormat": technology.number_format,
             "DramType": technology.dram_type,
+            "SramOrganisation": technology.sram_organisation,
+            "SramPorts": technology.sram_ports,
             "ComponentFile": technology.component_file,
-            **read_bandwidths,
         }
+        settings = {key: defaults.get(key) if value is None else value for key, value in given.items()}
+        return {**settings, **{f"{each.component} {each.figure}": each.value for each in technology.components}}

@@ -11,13 +11,16 @@ import csv
 import io
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 from cyclesim import __version__
+from cyclesim.costs import CHIP_COMPONENTS, COMPONENTS
+from cyclesim.hardware import Hardware
 from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, STALL_CAUSES, LayerResult, RunResult
+from cyclesim.technology.machine import Component, priced
 
 SUMMARY_FORMAT = "cyclesim-summary"
 SUMMARY_VERSION = 1
@@ -26,19 +29,19 @@ _PACKAGES = ("numpy", "numba", "h5py")
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a report: how it is headed, its unit, what it says, and how to get it from a layer."""
+    """One column of a report: its head, its unit, what it says, and how to get it from a layer or a component."""
 
     name: str
     unit: str
     meaning: str
-    value: Callable[[LayerResult], Any]
+    value: Callable[[Any], Any]
 
 
 def _field(name: str, unit: str, meaning: str) -> Column:
     return Column(name, unit, meaning, lambda layer: getattr(layer, name))
 
 
-def _entries(name: str, keys: tuple[str, ...], unit: str, meaning: str) -> list[Column]:
+def _entries(name: str, keys: Sequence[str], unit: str, meaning: str) -> list[Column]:
     def entry(key: str) -> Column:
         def value(layer: LayerResult) -> Any:
             found = getattr(layer, name)
@@ -159,22 +162,73 @@ STALL_REPORT: list[Column] = [
     _field("machine_balance", "MACs/word", "PEs over words per cycle of the channel; empty if it has no limit"),
 ]
 
+ENERGY_REPORT: list[Column] = [
+    *_IDENTITY,
+    _field("total_cycles", "cycles", "cycles of the whole layer"),
+    _field("clock_mhz", "MHz", "given, or what the slowest part allows"),
+    _field("time_s", "s", "total_cycles / clock"),
+    _field("macs", "MACs", "multiply-accumulates, of two operations each"),
+    _field("total_energy_pj", "pJ", "energy of all components"),
+    *_entries("energy_pj", COMPONENTS, "pJ", "energy, leakage included"),
+    *_entries("leakage_pj", CHIP_COMPONENTS, "pJ", "energy that leaks away"),
+    *_entries("power_mw", COMPONENTS, "mW", "average power, energy / time"),
+    _field("fj_per_op", "fJ", "energy per operation"),
+    _field("chip_fj_per_op", "fJ", "energy per operation without the DRAM's"),
+    _field("tops", "10^12/s", "operations per second"),
+    _field("tops_per_mm2", "10^12/s/mm2", "operations per second and area of the chip"),
+    _field("tops_per_w", "10^12/s/W", "operations per second and watt"),
+    _field("edp", "J s", "energy times time"),
+]
+
+AREA_REPORT: list[Column] = [
+    _field("component", "", "part of the machine (docs/energy.md)"),
+    _field("count", "", "units, bits of registers, banks"),
+    _field("area_mm2", "mm2", "area of all of them; empty for the DRAM"),
+    _field("leakage_mw", "mW", "leakage of all of them"),
+    _field("energy_pj", "pJ", "one operation, bit written, read access, or bit transferred"),
+    _field("write_energy_pj", "pJ", "a write access of a scratchpad"),
+    _field("delay_ns", "ns", "a scratchpad's cycle; the PE's stage in the row of the multiplier"),
+    _field("bank_bytes", "bytes", "size of a scratchpad's bank, as priced"),
+    _field("word_bits", "bits", "its word"),
+    _field("sram_ports", "", "1RW or 1R1W"),
+    _field("note", "", "where the figures are not plainly the table's"),
+]
+
 REPORTS: dict[str, list[Column]] = {
     "COMPUTE_REPORT.csv": COMPUTE_REPORT,
     "BANDWIDTH_REPORT.csv": BANDWIDTH_REPORT,
     "DETAILED_ACCESS_REPORT.csv": DETAILED_ACCESS_REPORT,
     "STALL_REPORT.csv": STALL_REPORT,
+    "ENERGY_REPORT.csv": ENERGY_REPORT,
+    "AREA_REPORT.csv": AREA_REPORT,
 }
 
 
 def report_text(columns: list[Column], run: RunResult) -> str:
-    """Return a report as CSV: integers as integers, floats by repr, unknown figures empty."""
+    """Return a report as CSV: integers as integers, floats by repr, unknown figures empty.
+
+    The area report has a row a component, and none if the machine has no prices; the others have a row a layer.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in columns])
-    for layer in run.layers:
-        writer.writerow([cell(column.value(layer)) for column in columns])
+    for row in _components(run.hardware) if columns is AREA_REPORT else run.layers:
+        writer.writerow([cell(column.value(row)) for column in columns])
     return text.getvalue()
+
+
+def _components(hardware: Hardware) -> Sequence[Component]:
+    machine = priced(hardware).machine
+    return [] if machine is None else machine.components
+
+
+def _prices(hardware: Hardware) -> dict[str, Any]:
+    """Return what SUMMARY.json says of the machine's prices, or why it has none."""
+    found = priced(hardware)
+    if found.machine is not None:
+        return found.machine.summary()
+    assert found.problem is not None, "no prices for a reason"
+    return {"reason": found.problem.rule}
 
 
 def cell(value: Any) -> Any:
@@ -196,6 +250,7 @@ def summary_text(run: RunResult, input_hash: str, wall_seconds: float) -> str:
         "layers": [layer.to_dict() for layer in run.layers],
         "totals": run.totals.to_dict() if run.layers else None,
         "hardware": run.hardware.expanded(),
+        "prices": _prices(run.hardware),
         "versions": {
             "cyclesim": __version__,
             "python": platform.python_version(),

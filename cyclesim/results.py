@@ -8,9 +8,10 @@ figure; it never means zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cyclesim.costs import CHIP_COMPONENTS, COMPONENTS, DERIVED_FIELDS, Costed
 from cyclesim.hardware import Hardware
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def stall_bound(stalls: int, unlimited: int, without_latency: int) -> str:
 
 
 @dataclass(frozen=True)
-class LayerResult:
+class LayerResult(Costed):
     """One layer's figures.
 
     Words are scratchpad or DRAM words by operand; bandwidths are words per array cycle. First and last cycles are wall
@@ -57,6 +58,9 @@ class LayerResult:
     one fold's step, which has `step_cycles` array cycles. `channel_words` is what the DRAM channel could have moved in
     all cycles, None if it has no limit. `machine_balance` is the MACs per DRAM word at which the array and the channel
     need the same time.
+
+    Energies and areas are by component (docs/energy.md), `leakage_pj` being the part of `energy_pj` that leaks away.
+    They and the clock are None, and so is all that follows from them, if the machine has no prices.
     """
 
     name: str
@@ -91,6 +95,10 @@ class LayerResult:
     machine_balance: float | None
     least_bandwidth: int | None
     bound: str | None
+    energy_pj: Mapping[str, float] | None = field(default=None, kw_only=True)
+    leakage_pj: Mapping[str, float] | None = field(default=None, kw_only=True)
+    area_mm2: Mapping[str, float] | None = field(default=None, kw_only=True)
+    clock_mhz: float | None = field(default=None, kw_only=True)
 
     @property
     def total_cycles(self) -> int:
@@ -154,6 +162,11 @@ class LayerResult:
         """MACs per DRAM word."""
         return self.macs / self.dram_words
 
+    @property
+    def pes(self) -> int:
+        """PEs of the array."""
+        return self.array_size
+
     def to_dict(self) -> dict[str, Any]:
         """Return all public fields under their names, as plain JSON types."""
         return {name: _plain(getattr(self, name)) for name in RESULT_FIELDS}
@@ -175,6 +188,7 @@ RESULT_FIELDS: tuple[str, ...] = (
     "sram_reads", "sram_writes", "dram_reads", "dram_writes", "stall_by",
     "sram_bandwidth_mean", "sram_bandwidth_peak", "dram_bandwidth_mean", "dram_bandwidth_peak",
     "least_bandwidth", "effective_bandwidth", "channel_utilization", "arithmetic_intensity", "machine_balance", "bound",
+    "pes", "clock_mhz", "energy_pj", "leakage_pj", "area_mm2", *DERIVED_FIELDS,
 )  # fmt: skip
 
 
@@ -183,7 +197,7 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Totals:
+class Totals(Costed):
     """Sums over layers, and the ratios formed from the sums; peaks are the largest of any layer."""
 
     layers: int
@@ -212,10 +226,16 @@ class Totals:
     channel_utilization: float | None
     arithmetic_intensity: float
     machine_balance: float | None
+    pes: int
+    clock_mhz: float | None
+    energy_pj: Mapping[str, float] | None
+    leakage_pj: Mapping[str, float] | None
+    area_mm2: Mapping[str, float] | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the totals as plain JSON types."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """Return the totals, and what follows from them, as plain JSON types."""
+        derived = {name: getattr(self, name) for name in DERIVED_FIELDS}
+        return {name: _plain(value) for name, value in {**asdict(self), **derived}.items()}
 
 
 def _summed_causes(layers: Sequence[LayerResult]) -> dict[str, int] | None:
@@ -226,12 +246,20 @@ def _summed_causes(layers: Sequence[LayerResult]) -> dict[str, int] | None:
     return {cause: sum(stall_by[cause] for stall_by in known) for cause in STALL_CAUSES}
 
 
+def _summed_energies(energies: Sequence[Mapping[str, float] | None]) -> dict[str, float] | None:
+    """Return energies by component, summed over layers, None if that of one is not known."""
+    known = [energy for energy in energies if energy is not None]
+    if len(known) < len(energies):
+        return None
+    return {component: sum(energy[component] for energy in known) for component in known[0]}
+
+
 def totals(layers: Sequence[LayerResult]) -> Totals:
     """Return the totals of at least one layer."""
     compute = sum(layer.compute_cycles for layer in layers)
     cycles = sum(layer.total_cycles for layer in layers)
     macs = sum(layer.macs for layer in layers)
-    pes = layers[0].array_size
+    pes, clock_mhz = layers[0].array_size, layers[0].clock_mhz
     sram_reads = {operand: sum(layer.sram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
     sram_writes = {"ofmap": sum(layer.sram_writes["ofmap"] for layer in layers)}
     dram_reads = {operand: sum(layer.dram_reads[operand] for layer in layers) for operand in READ_OPERANDS}
@@ -267,6 +295,11 @@ def totals(layers: Sequence[LayerResult]) -> Totals:
         channel_utilization=dram_words / sum(capacities) if len(capacities) == len(layers) else None,
         arithmetic_intensity=macs / dram_words,
         machine_balance=layers[0].machine_balance,
+        pes=pes,
+        clock_mhz=clock_mhz,
+        energy_pj=_summed_energies([layer.energy_pj for layer in layers]),
+        leakage_pj=_summed_energies([layer.leakage_pj for layer in layers]),
+        area_mm2=layers[0].area_mm2,
     )
 
 
@@ -300,11 +333,25 @@ class RunResult:
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with nested ones spread out: {"a": {"b": 1}} becomes {"a_b": 1}."""
+    """Return a mapping with nested ones spread out: {"a": {"b": 1}} becomes {"a_b": 1}.
+
+    What is by component has all its columns even where it is not known, so that all rows of a table have the same.
+    """
     flat: dict[str, Any] = {}
     for name, value in values.items():
+        by_component = _BY_COMPONENT.get(name)
+        if value is None and by_component is not None:
+            value = dict.fromkeys(by_component)
         if isinstance(value, Mapping):
             flat.update({f"{name}_{key}": inner for key, inner in value.items()})
         else:
             flat[name] = value
     return flat
+
+
+_BY_COMPONENT = {
+    "energy_pj": COMPONENTS,
+    "power_mw": COMPONENTS,
+    "leakage_pj": CHIP_COMPONENTS,
+    "area_mm2": CHIP_COMPONENTS,
+}

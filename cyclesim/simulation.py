@@ -27,12 +27,14 @@ from cyclesim.errors import BadInput, CyclesimWarning, one_of
 from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
 from cyclesim.lowering import overlap_warning
 from cyclesim.memory import LayerMemory, Verdict
+from cyclesim.pricing import with_prices
 from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, LayerResult, RunResult
 from cyclesim.scalesim.layer import ScaleSimLayer
 from cyclesim.scalesim.limits import scalesim_machine, scalesim_network
 from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.schedule import layer_fields
 from cyclesim.stretches import ChunkEncoder, ChunkStore, DramPart, Issued, SramEncoding, Stretch
+from cyclesim.technology.machine import check_prices
 from cyclesim.timeline import LayerTiming, Series, Timeline
 from cyclesim.traffic import STREAMS, at_once
 from cyclesim.workload import Layer, Network
@@ -200,6 +202,7 @@ class _Drive:
         check: Callable[[], None],
     ) -> None:
         self._plan = plan
+        self._hardware = hardware
         self._encoder = encoder
         self._submit = submit
         self._check = check
@@ -228,7 +231,8 @@ class _Drive:
             put(Stretch(first, len(walls), requests, dram))
         timing = timeline.timing()
         verdict = self._memory.verdict(timing)
-        return _result(plan, tallies, self._memory, timing, verdict), series.cut(timing.total_cycles)
+        result = _result(plan, tallies, self._memory, timing, verdict)
+        return with_prices(result, self._hardware), series.cut(timing.total_cycles)
 
     def _advance_and_log(self, timeline: Timeline, first: int, walls: Ints, put: Callable[[Stretch], None]) -> None:
         """Move on almost to the end of a stretch, and hand on DRAM words as they come."""
@@ -348,7 +352,8 @@ def simulate(
     Raises
     ------
     BadInput
-        If an argument is not one of those allowed, the network is empty, or SCALE-Sim is followed and cannot run it.
+        If an argument is not one of those allowed, the network is empty, the machine's technology is given and outside
+        of the tables, or SCALE-Sim is followed and cannot run it.
     """
     _check_arguments(network, hardware, jobs)
     if memory is not None:
@@ -363,6 +368,7 @@ def simulate(
     if hardware.follows_scalesim:
         hardware = scalesim_machine(hardware)
         network = scalesim_network(network, hardware)
+    check_prices(hardware)
     problem = overlap_warning(network.layers, hardware)
     if problem:
         warnings.warn(problem, CyclesimWarning, stacklevel=2)

@@ -16,8 +16,10 @@ from cyclesim.model.folds import FoldTable, fold_table
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import CycleTable, cycle_table
 from cyclesim.model.words import WordTable, dram_table, spill_tables, sram_table
+from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
 from cyclesim.schedule import Schedule, layer_fields, schedule
+from cyclesim.technology.machine import check_prices
 from cyclesim.timeline import channel_of
 from cyclesim.workload import Layer, Network
 
@@ -133,7 +135,8 @@ def estimate(
     Raises
     ------
     BadInput
-        If an argument is not one of those allowed, or the network is empty.
+        If an argument is not one of those allowed, the network is empty, or the machine's technology is given and
+        outside of the tables.
     """
     if dataflow is not None:
         hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
@@ -141,7 +144,8 @@ def estimate(
         raise BadInput("cyclesim", None, f"the model estimates memory native only (got {hardware.memory_model})")
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
-    layers = tuple(_result(layer, hardware) for layer in network.layers)
+    check_prices(hardware)
+    layers = tuple(with_prices(_result(layer, hardware), hardware) for layer in network.layers)
     return RunResult(network.name, hardware, "estimate", layers)
 
 

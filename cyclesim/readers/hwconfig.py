@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +22,18 @@ from cyclesim.readers.hwkeys import (
     SCALESIM_SECTIONS,
     SECTIONS,
     STRICT_SECTIONS,
+    Setting,
     option_name,
 )
 from cyclesim.readers.hwkeys import run_name as parse_run_name
 from cyclesim.readers.ini import Entry, Ini, parse_ini
+from cyclesim.readers.technology import check_technology, with_components
 from cyclesim.readers.text import Text, got, printable, read_text, whole_number
 
 _OPERANDS = ("Ifmap", "Filter", "Ofmap")
 _IMPLY_USER = ("DramBandwidth", "DramPorts", "DramLatency")
 _TYPO_CUTOFF = 0.75
 _LISTED = 40
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """The text given for a key, and where: a line of the file, or an option of the command line."""
-
-    text: str
-    file: str
-    line: int | None
-    option: str = ""
-
-    def error(self, message: str) -> BadInput:
-        return BadInput(self.file, self.line, f"{self.option}: {message}" if self.option else message)
 
 
 def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Hardware, list[str]]:
@@ -69,19 +58,35 @@ def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tup
     Raises
     ------
     BadInput
-        If the file cannot be read or a value used; the place is the file's line or the option.
+        If the file or its ComponentFile cannot be read or a value used, or if the technology is given and the machine
+        outside of its tables; the place is the file's line or the option.
     """
-    return parse_hardware(read_text(path), Path(path).stem, overrides)
+    text = read_text(path)
+    hardware, warnings, given = _parse(text, Path(path).stem, overrides)
+    if hardware.follows_scalesim or not hardware.technology.is_given:
+        return hardware, warnings
+    hardware = with_components(hardware, Path(path).parent, given)
+    return hardware, [*warnings, *check_technology(text, hardware, given)]
 
 
 def parse_hardware(
     text: Text, stem: str, overrides: Mapping[str, str] | None = None
 ) -> tuple[Hardware, list[str]]:
-    """Do what `read_hardware` does on lines that are read already; `stem` is the default of run_name."""
+    """Do what `read_hardware` does on lines that are read already, but for prices: no other file is read.
+
+    `stem` is the default of run_name.
+    """
+    return _parse(text, stem, overrides)[:2]
+
+
+def _parse(
+    text: Text, stem: str, overrides: Mapping[str, str] | None
+) -> tuple[Hardware, list[str], dict[str, Setting]]:
+    """Return the machine, its warnings, and the settings that it was made of."""
     options = _options(overrides or {})
     ini = parse_ini(text)
     given = {
-        KEYS[entry.key.lower()].name: _Setting(entry.value, text.file, entry.line)
+        KEYS[entry.key.lower()].name: Setting(entry.value, text.file, entry.line)
         for entry in ini.entries
         if _is_native(entry)
     }
@@ -102,7 +107,7 @@ def parse_hardware(
         warnings.append(f"{text.file}: these keys of SCALE-Sim have no effect: {keys}")
     if unknown:
         warnings.append(f"{text.file}: unknown keys are ignored: {_listed(unknown)}")
-    return hardware, warnings
+    return hardware, warnings, given
 
 
 def format_hardware(hardware: Hardware) -> str:
@@ -139,6 +144,8 @@ def format_hardware(hardware: Hardware) -> str:
         "Device": hardware.technology.device,
         "NumberFormat": hardware.technology.number_format,
         "DramType": hardware.technology.dram_type,
+        "SramOrganisation": hardware.technology.sram_organisation,
+        "SramPorts": hardware.technology.sram_ports,
         "ComponentFile": hardware.technology.component_file,
     }
     for operand, sram in zip(
@@ -156,17 +163,18 @@ def format_hardware(hardware: Hardware) -> str:
         again, _ = parse_hardware(Text("(the text written)", tuple(lines)), stem="none")
     except BadInput as error:
         raise ValueError(f"no .cfg can hold this machine: {error.message}") from error
-    if again != hardware:
+    technology = replace(hardware.technology, components=())  # what another file holds
+    if again != replace(hardware, technology=technology):
         differing = [name for name in vars(again) if getattr(again, name) != getattr(hardware, name)]
         raise ValueError(f"no .cfg can hold this machine: {', '.join(differing)} would read back differently")
     return "\n".join(lines)
 
 
-def _options(overrides: Mapping[str, str]) -> dict[str, _Setting]:
-    options: dict[str, _Setting] = {}
+def _options(overrides: Mapping[str, str]) -> dict[str, Setting]:
+    options: dict[str, Setting] = {}
     for key, text in overrides.items():
         name = key_name(key)
-        options[name] = _Setting(text.strip(), "cyclesim", None, option_name(name))
+        options[name] = Setting(text.strip(), "cyclesim", None, option_name(name))
     return options
 
 
@@ -186,7 +194,7 @@ def key_name(key: str) -> str:
     return known.name
 
 
-def _override(given: dict[str, _Setting], options: Mapping[str, _Setting]) -> None:
+def _override(given: dict[str, Setting], options: Mapping[str, Setting]) -> None:
     """Let options win over the file, and over what in the file would rob them of their effect."""
     for operand in _OPERANDS:
         if f"{operand}SramSzkB" in options:
@@ -196,7 +204,7 @@ def _override(given: dict[str, _Setting], options: Mapping[str, _Setting]) -> No
     given.update(options)
     implying = [name for name in _IMPLY_USER if name in options]
     if implying and "InterfaceBandwidth" not in options:
-        given["InterfaceBandwidth"] = _Setting("USER", "cyclesim", None, options[implying[0]].option)
+        given["InterfaceBandwidth"] = Setting("USER", "cyclesim", None, options[implying[0]].option)
 
 
 def _is_native(entry: Entry) -> bool:
@@ -275,7 +283,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _build(ini: Ini, stem: str, given: Mapping[str, _Setting], values: Mapping[str, Any]) -> Hardware:
+def _build(ini: Ini, stem: str, given: Mapping[str, Setting], values: Mapping[str, Any]) -> Hardware:
     """Fill in the defaults and make the machine; what no single key can know is checked here."""
     if "run_name" not in values:
         try:
@@ -351,6 +359,8 @@ _TECHNOLOGY = {
     "Device": "device",
     "NumberFormat": "number_format",
     "DramType": "dram_type",
+    "SramOrganisation": "sram_organisation",
+    "SramPorts": "sram_ports",
     "ComponentFile": "component_file",
 }
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from cyclesim import hardware
+from cyclesim.errors import BadInput
 from cyclesim.readers.text import got, has_control, rational, whole_number
 
 MAX_ARRAY = 65_536
@@ -34,6 +35,20 @@ class Key:
     name: str
     section: str
     parse: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The text given for a key, and where: a line of the file, or an option of the command line."""
+
+    text: str
+    file: str
+    line: int | None
+    option: str = ""
+
+    def error(self, message: str) -> BadInput:
+        """Return (not raise) the error of this setting."""
+        return BadInput(self.file, self.line, f"{self.option}: {message}" if self.option else message)
 
 
 def run_name(text: str) -> str:
@@ -113,9 +128,11 @@ def _keys() -> tuple[Key, ...]:
         Key("DramLatency", native, _whole(1, MAX_LATENCY_CYCLES)),
         Key("NodeNm", technology, rational),
         Key("ClockMHz", technology, rational),
-        Key("Device", technology, _words),
-        Key("NumberFormat", technology, _words),
-        Key("DramType", technology, _words),
+        Key("Device", technology, _choice(hardware.DEVICES_AS_WRITTEN)),
+        Key("NumberFormat", technology, _choice(hardware.NUMBER_FORMATS)),
+        Key("DramType", technology, _choice(hardware.DRAM_TYPES)),
+        Key("SramOrganisation", technology, _choice(hardware.SRAM_ORGANISATIONS)),
+        Key("SramPorts", technology, _choice(hardware.SRAM_PORTS)),
         Key("ComponentFile", technology, _words),
     )
 

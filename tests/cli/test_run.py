@@ -17,7 +17,10 @@ from cyclesim.results import RESULT_FIELDS, flatten
 from tests.cli.conftest import CommandLine
 
 SMALL = ("-t", "net.csv", "-c", "machine.cfg")
-REPORTS = ["BANDWIDTH_REPORT.csv", "COMPUTE_REPORT.csv", "DETAILED_ACCESS_REPORT.csv", "STALL_REPORT.csv"]
+REPORTS = [
+    "AREA_REPORT.csv", "BANDWIDTH_REPORT.csv", "COMPUTE_REPORT.csv", "DETAILED_ACCESS_REPORT.csv", "ENERGY_REPORT.csv",
+    "STALL_REPORT.csv",
+]  # fmt: skip
 
 
 def summary(folder: Path) -> dict[str, Any]:

@@ -8,10 +8,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cyclesim.hardware import (
+    DEVICES,
     DRAM_PORTS,
+    DRAM_TYPES,
     INTERFACE_BANDWIDTHS,
     MEMORY_MODELS,
+    NUMBER_FORMATS,
     PADDED_VARIANTS,
+    SRAM_ORGANISATIONS,
+    SRAM_PORTS,
     TRIMMED_VARIANTS,
     Hardware,
     Scratchpad,
@@ -67,7 +72,6 @@ def machines(draw: st.DrawFn) -> Hardware:
         optional["interface_bandwidth"] = "CALC"
     offsets = st.integers(0, 2**62)
     bits = st.integers(1, 1024)
-    words = st.none() | cfg_texts()
     return Hardware(
         run_name=draw(run_names()),
         rows=draw(st.integers(1, 65536)),
@@ -91,7 +95,14 @@ def machines(draw: st.DrawFn) -> Hardware:
         dram_ports=draw(st.sampled_from(DRAM_PORTS)),
         dram_latency_cycles=draw(st.integers(1, 10**9)),
         technology=Technology(
-            draw(st.none() | rationals()), draw(st.none() | rationals()), *(draw(words) for _ in range(4))
+            draw(st.none() | rationals()),
+            draw(st.none() | rationals()),
+            draw(st.sampled_from([None, *DEVICES])),
+            draw(st.sampled_from([None, *NUMBER_FORMATS])),
+            draw(st.sampled_from([None, *DRAM_TYPES])),
+            draw(st.none() | cfg_texts()),
+            draw(st.sampled_from([None, *SRAM_ORGANISATIONS])),
+            draw(st.sampled_from([None, *SRAM_PORTS])),
         ),
         **optional,
     )

@@ -176,7 +176,8 @@ def test_the_command_writes_the_reports_of_a_run(tmp_path: Path, monkeypatch: py
     assert capsys.readouterr().out.endswith("cycles estimated: results/default-estimate\n")
     folder = tmp_path / "results/default-estimate"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "BANDWIDTH_REPORT.csv", "COMPUTE_REPORT.csv", "DETAILED_ACCESS_REPORT.csv", "STALL_REPORT.csv", "SUMMARY.json",
+        "AREA_REPORT.csv", "BANDWIDTH_REPORT.csv", "COMPUTE_REPORT.csv", "DETAILED_ACCESS_REPORT.csv",
+        "ENERGY_REPORT.csv", "STALL_REPORT.csv", "SUMMARY.json",
     ]  # fmt: skip
     summary = json.loads((folder / "SUMMARY.json").read_text(encoding="utf-8"))
     assert summary["engine"] == "estimate"
