@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -82,10 +83,15 @@ def _pipeline(
 ) -> Floats:
     """Return by how many cycles all folds take longer than their steps, kind by kind."""
     loaded, streamed, kinds = operands(layers, machines, folds, words)
-    back = [partial_sums(machines, folds, spill) for spill in spills]
-    longer, spare, short = (np.zeros_like(evicted) for _ in range(3))
+    none = np.zeros_like(evicted)
+    without = _results(machines, folds, PartialSums(none, none, none), evicted, lookahead)
+    back = [_results(machines, folds, partial_sums(machines, folds, spill), evicted, lookahead) for spill in spills]
+    longer, spare, short = none, none, none
     for kind in kinds:
-        time = _fold_cycles(machines, folds, loaded, streamed, kind, back, evicted, lookahead)
+        # Partial sums are as many as the columns: those of the last column fold may be fewer.
+        results = back if kind.psums else [without]
+        times = [_fold_cycles(machines, folds, loaded, streamed, kind, each) for each in results]
+        time = times[0] if len(times) == 1 else times[0] + (times[1] - times[0]) / folds.col_folds
         longer = longer + kind.folds * (time - folds.step)
         if kind.loads and kind.streams:
             spare = spare + kind.folds * (time - loaded.here / machines.bandwidth)
@@ -98,59 +104,68 @@ def _pipeline(
     return total
 
 
+class _Results(NamedTuple):
+    """What a fold does with results: cycles of the channel that they add to its streaming, or that it is late by.
+
+    `moved` are the words that it writes back and fetches again.
+    """
+
+    channel: Floats
+    late: Floats
+    moved: Floats
+
+
+def _results(
+    machines: MachineTable, folds: FoldTable, sums: PartialSums, evicted: Floats, lookahead: Ints
+) -> _Results:
+    """Return the results of a fold that fetches such partial sums and evicts as many, or so many if it fetches none."""
+    entering = np.where(sums.words > 0, sums.words, evicted)
+    leaving = np.maximum(0, entering - lookahead) / machines.bandwidth  # more than can queue
+    if machines.stationary:
+        return _Results(sums.pressing / machines.bandwidth + leaving, sums.late, sums.words + entering)
+    return _Results(np.zeros_like(leaving), np.maximum(0, leaving - folds.used_rows), entering)
+
+
 def _fold_cycles(
-    machines: MachineTable,
-    folds: FoldTable,
-    loaded: Stream,
-    streamed: Stream,
-    kind: Kind,
-    back: Sequence[PartialSums],
-    evicted: Floats,
-    lookahead: Ints,
+    machines: MachineTable, folds: FoldTable, loaded: Stream, streamed: Stream, kind: Kind, results: _Results
 ) -> Floats:
-    """Return the mean cycles of a fold of some kind that evicts so many words, over the widths of partial sums."""
+    """Return the cycles of a fold of some kind, with such results."""
     bandwidth, separate = machines.bandwidth, machines.separate
-    span = np.minimum(folds.steps + folds.used_cols - 1, folds.step)
-    none = np.zeros_like(evicted)
-    late_load, late_stream = loaded.late if kind.loads else none, streamed.late if kind.streams else none
-    reads = streamed.pressing if kind.streams else none
-    if kind.loads and not machines.stationary:
-        reads = reads + loaded.pressing
-    reads = np.where(separate, 0.0, reads)
+    # What came neither early nor can leave late goes over the channel while the array streams.
+    pressing = results.channel
+    if kind.streams:
+        pressing = pressing + np.where(separate, 0.0, streamed.pressing) / bandwidth
+    if machines.stationary:
+        span = np.minimum(folds.steps + folds.used_cols - 1, folds.step)
+        late = np.maximum(results.late, pressing - span)
+        late = np.maximum(late, streamed.late) if kind.streams else np.maximum(late, 0)
+        late = late + loaded.late if kind.loads else late
+    else:
+        if kind.loads:
+            pressing = pressing + np.where(separate, 0.0, loaded.pressing) / bandwidth
+        late = np.maximum(0, pressing - folds.steps)
+        for stream, read in ((loaded, kind.loads), (streamed, kind.streams)):
+            late = np.maximum(late, stream.late) if read else late
+        late = late + results.late
+    time: Floats = folds.step + late
 
-    def cycles(sums: PartialSums) -> Floats:
-        # What a fold fetches again, one before has written back.
-        entering = np.where(sums.words > 0, sums.words, evicted)
-        leaving = np.maximum(0, entering - lookahead)  # more than can queue
-        if machines.stationary:
-            # What neither came early nor can leave late goes over the channel while the array streams.
-            pressing = (sums.pressing + leaving + reads) / bandwidth - span
-            late = late_load + np.maximum(np.maximum(late_stream, sums.late), pressing)
-        else:
-            queued = np.maximum(0, leaving / bandwidth - folds.used_rows)
-            late = np.maximum(np.maximum(late_load, late_stream), reads / bandwidth - folds.steps) + queued
-        time = folds.step + np.maximum(0, late)
-        moved = sums.words + entering
+    moving = [stream.here for stream, there in ((loaded, kind.loads), (streamed, kind.streams)) if there]
+    now = _excess(machines, time, results.moved, moving)
+    if len(moving) < 2:
+        # Words for later folds come, too, where there are later ones.
+        idle = [stream for stream, there in ((loaded, kind.loads), (streamed, kind.streams)) if not there]
+        too = _excess(machines, time, results.moved, moving + [stream.ahead for stream in idle])
+        now = now + (too - now) * idle[0].followed
+    return time + now
 
-        def over(of_loaded: Floats, of_streamed: Floats) -> Floats:
-            alone = np.maximum(np.maximum(of_loaded, of_streamed), moved)
-            words = np.where(separate, alone, of_loaded + of_streamed + moved)
-            excess: Floats = np.maximum(0, words / bandwidth - time)
-            return excess
 
-        now = over(loaded.here if kind.loads else none, streamed.here if kind.streams else none)
-        found: Floats = time + now
-        if not (kind.loads and kind.streams):
-            # Words for later folds come, too, where there are later ones.
-            too = over(loaded.here if kind.loads else loaded.ahead, streamed.here if kind.streams else streamed.ahead)
-            found = found + (too - now) * (streamed.followed if kind.loads else loaded.followed)
-        return found
-
-    if not kind.psums:
-        return cycles(PartialSums(none, none, none))
-    full, last = (cycles(sums) for sums in back)
-    mean: Floats = full + (last - full) / folds.col_folds
-    return mean
+def _excess(machines: MachineTable, time: Floats, moved: Floats, operand_words: Sequence[Floats]) -> Floats:
+    """Return by how many cycles the channel needs longer for words of results and of operands than there are."""
+    alone = together = moved
+    for words in operand_words:
+        alone, together = np.maximum(alone, words), together + words
+    excess: Floats = np.maximum(0, np.where(machines.separate, alone, together) / machines.bandwidth - time)
+    return excess
 
 
 def _filled(
