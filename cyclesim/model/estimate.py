@@ -15,7 +15,7 @@ from cyclesim.lowering import gemm_sizes
 from cyclesim.model.folds import FoldTable, fold_table
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import CycleTable, cycle_table
-from cyclesim.model.words import WordTable, dram_table, spill_tables, sram_table
+from cyclesim.model.words import ReuseTable, WordTable, dram_table, reuse_table, spill_tables, sram_table
 from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
 from cyclesim.schedule import Schedule, layer_fields, schedule
@@ -23,7 +23,7 @@ from cyclesim.technology.machine import check_prices
 from cyclesim.timeline import channel_of
 from cyclesim.workload import Layer, Network
 
-POINTS_AT_ONCE = 1 << 14
+POINTS_AT_ONCE = 1 << 13
 """Layer-machine points that are evaluated at a time: their columns stay in the cache."""
 CANDIDATES = 64
 """Bandwidths that are tried at a time when the least one is looked for."""
@@ -58,10 +58,10 @@ class _Evaluation:
     cycles: CycleTable
 
 
-def _evaluate(layers: LayerTable, machines: MachineTable) -> _Evaluation:
+def _evaluate(layers: LayerTable, machines: MachineTable, reuse: ReuseTable) -> _Evaluation:
     folds = fold_table(layers, machines)
     spills = spill_tables(machines, folds)
-    dram = dram_table(layers, machines, folds, spills)
+    dram = dram_table(layers, machines, folds, spills, reuse)
     return _Evaluation(
         folds, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram, spills)
     )
@@ -88,8 +88,8 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     found = {field.name: np.empty((count, len(machines)), np.int64) for field in fields(Estimates)}
     wide = max(1, POINTS_AT_ONCE // max(1, count))
 
-    def part(columns: MachineTable, places: Ints) -> None:
-        one = _evaluate(rows, columns)
+    def part(columns: MachineTable, places: Ints, reuse: ReuseTable) -> None:
+        one = _evaluate(rows, columns, reuse)
         for name, values in {
             "compute_cycles": one.cycles.compute,
             "cold_start_cycles": one.cycles.cold_start,
@@ -107,7 +107,8 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
         if len(places):
             columns = MachineTable.of([machines[i] for i in places])
             starts = range(0, len(places), wide)
-            parts += [(columns.some(slice(i, i + wide)), places[i : i + wide]) for i in starts]
+            reuse = reuse_table(rows, columns)
+            parts += [(columns.some(slice(i, i + wide)), places[i : i + wide], reuse) for i in starts]
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         list(pool.map(part, *zip(*parts, strict=True)))
     return Estimates(**(found if count == len(layers) else {name: values[which] for name, values in found.items()}))
@@ -153,7 +154,8 @@ def _result(layer: Layer, hardware: Hardware) -> LayerResult:
     rows = LayerTable.of([layer])
     at_once = replace(hardware, interface_bandwidth="CALC", dram_latency_cycles=1)
     machines = MachineTable.of([hardware, replace(hardware, interface_bandwidth="CALC"), at_once])
-    found = _evaluate(rows, machines)
+    reuse = reuse_table(rows, machines)
+    found = _evaluate(rows, machines, reuse)
     _, m, k, n = gemm_sizes(layer)
     plan = schedule(m, k, n, hardware)
     stalls, unlimited, without_latency = (int(value) for value in found.cycles.stall[0])
@@ -185,7 +187,7 @@ def _result(layer: Layer, hardware: Hardware) -> LayerResult:
         stall_by=None,
         channel_words=channel.capacity(total),
         machine_balance=channel.balance(hardware.rows * hardware.cols),
-        least_bandwidth=None if unlimited else _least_bandwidth(rows, hardware, sum(dram.values())),
+        least_bandwidth=None if unlimited else _least_bandwidth(rows, hardware, reuse, sum(dram.values())),
         bound=_bound(stalls, unlimited, without_latency, total),
     )
 
@@ -209,14 +211,14 @@ def _bound(stalls: int, unlimited: int, without_latency: int, total: int) -> str
     return stall_bound(stalls, unlimited, min(without_latency, unlimited))
 
 
-def _least_bandwidth(rows: LayerTable, hardware: Hardware, words: int) -> int:
+def _least_bandwidth(rows: LayerTable, hardware: Hardware, reuse: ReuseTable, words: int) -> int:
     """Return the smallest whole bandwidth without stalls, if stalls go down with bandwidth."""
     low, high = 0, max(1, words)
     one = MachineTable.of([replace(hardware, interface_bandwidth="CALC")])
     while high - low > 1:
         tried = np.unique(np.geomspace(low + 1, high, CANDIDATES).astype(np.int64))
         machines = replace(one, bandwidth=tried[None, :].astype(np.float64))
-        stalls = _evaluate(rows, machines).cycles.stall[0]
+        stalls = _evaluate(rows, machines, reuse).cycles.stall[0]
         enough = int(np.argmax(stalls == 0)) if (stalls == 0).any() else len(tried)
         if enough == len(tried):
             break

@@ -153,10 +153,10 @@ class Curves:
 
     def __init__(self, found: Sequence[Curve]) -> None:
         lengths = [len(one.active) for one in found]
-        self._active = np.concatenate([one.active for one in found])
-        self._words = np.concatenate([one.words for one in found])
-        self._axis = self._active + APART * np.repeat(np.arange(len(found)), lengths)
-        self._last = np.cumsum(lengths) - 1
+        self._active = np.concatenate([one.active for one in found] or [np.zeros(0)])
+        self._words = np.concatenate([one.words for one in found] or [np.zeros(0)])
+        self._axis = self._active + APART * np.repeat(np.arange(len(found)), np.array(lengths, np.int64))
+        self._last = np.cumsum(lengths, dtype=np.int64) - 1
 
     def words(self, which: Ints, active: Ints) -> Floats:
         """Return the words of the curves `which`, counted from 0, with these active words, same shapes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
     pixels = min(pixels, window.pixels)
     down, across, channels = window.down, window.across, window.channels
     steps = window.depth
-    by_row, by_fold, longest_row = _distinct(window, pixels)
+    folds = _totals(window, pixels)
     step = across.stride * channels
     stages = []
     first = 1.0
@@ -33,18 +34,18 @@ def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
         # Blocks of K are loaded last row first: in blocks of several steps it is up to twice as far.
         far = not skewed and step < FEW_WORDS < steps // 4
         low, high = (1.1, 2.0) if far else (0.8, 1.0)
-        stages.append(Stage(low * first, high * first + 1, by_row.sum()))
+        stages.append(Stage(low * first, high * first + 1, folds.by_row))
     else:
-        stages.append(Stage(0, 1, by_row.sum()))
+        stages.append(Stage(0, 1, folds.by_row))
     a_row = down.stride * window.row
     if pixels > across.outputs:
         if down.shares:
-            stages.append(_between_rows(window, pixels, skewed, by_row, by_fold, longest_row))
+            stages.append(_between_rows(window, pixels, skewed, folds))
         fold = down.stride * step * pixels * (steps / (steps + pixels) if skewed else 1.0)
         near, far_off = float(down.shares * a_row), max(1.15 * down.shares * a_row, fold)
     else:
         if pixels < across.outputs:
-            stages.append(Stage(0.8 * by_fold.max(), by_fold.max(), min(window.rows_anew, by_fold.sum())))
+            stages.append(Stage(0.8 * folds.largest, folds.largest, min(window.rows_anew, folds.distinct)))
         for kept in range(1, down.shares):
             words = int((-(-down.uses // (1 + kept))).sum()) * window.row
             entering = words / len(down.uses) * down.stride
@@ -59,17 +60,15 @@ def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
     return curve(window.requests * window.images, stages)
 
 
-def _between_rows(
-    window: Window, pixels: int, skewed: bool, by_row: Ints, by_fold: Ints, longest_row: int
-) -> Stage:
+def _between_rows(window: Window, pixels: int, skewed: bool, folds: _Totals) -> Stage:
     """Return the reuse by rows of pixels of a fold: a word is asked for again so many kernel rows later."""
-    most = window.down.stride * longest_row
+    most = window.down.stride * folds.kernel_row
     if not skewed:
-        return Stage(0.85 * most, most, by_fold.sum())
+        return Stage(0.85 * most, most, folds.distinct)
     # A row of pixels is behind the one before, by as many cycles as it has pixels.
     cycles = abs(window.down.stride * window.across.taps * window.channels - window.across.outputs)
-    entered = cycles * by_row.max() / (window.depth + pixels - 1)
-    return Stage(min(entered, 0.85 * most), min(1.6 * entered, most), by_fold.sum())
+    entered = cycles * folds.largest_by_row / (window.depth + pixels - 1)
+    return Stage(min(entered, 0.85 * most), min(1.6 * entered, most), folds.distinct)
 
 
 def _most_within(pixels: int, words: int, cycles: int, period: int) -> float:
@@ -84,6 +83,22 @@ def _most_within(pixels: int, words: int, cycles: int, period: int) -> float:
     low, high = outside // 2, outside - outside // 2
     flat = min(words, pixels)
     return pixels * words - (low * (low + 1) + high * (high + 1)) / 2 if high < flat else cycles * flat
+
+
+class _Totals(NamedTuple):
+    """Distinct words of all folds, if each kernel row reads anew and if none does; the most of a fold, a kernel row."""
+
+    by_row: int
+    distinct: int
+    largest_by_row: int
+    largest: int
+    kernel_row: int
+
+
+@lru_cache(maxsize=1 << 16)
+def _totals(window: Window, pixels: int) -> _Totals:
+    by_row, distinct, kernel_row = _distinct(window, pixels)
+    return _Totals(int(by_row.sum()), int(distinct.sum()), int(by_row.max()), int(distinct.max()), kernel_row)
 
 
 def _distinct(window: Window, pixels: int) -> tuple[Ints, Ints, int]:

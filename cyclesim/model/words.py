@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from cyclesim.model.folds import FoldTable
 from cyclesim.model.reuse import Curve, Curves, Window
 from cyclesim.model.reuse_pixels import by_pixels
 from cyclesim.model.reuse_taps import by_taps
-from cyclesim.model.tables import Ints, LayerTable, MachineTable
+from cyclesim.model.tables import Floats, Ints, LayerTable, MachineTable
 
 MOST_OVERLAP = 3
 """Folds later in which results of a fold that is not over yet are looked for."""
@@ -63,7 +62,11 @@ def sram_table(layers: LayerTable, machines: MachineTable, folds: FoldTable) -> 
 
 
 def dram_table(
-    layers: LayerTable, machines: MachineTable, folds: FoldTable, spills: Sequence[SpillTable]
+    layers: LayerTable,
+    machines: MachineTable,
+    folds: FoldTable,
+    spills: Sequence[SpillTable],
+    reuse: ReuseTable,
 ) -> WordTable:
     """Return the words that cross the DRAM channel."""
     groups = layers.groups
@@ -71,7 +74,7 @@ def dram_table(
     for spill in spills:
         psum = psum + spill.col_folds * spill.times * spill.words
     return WordTable(
-        ifmap=groups * _ifmap(layers, machines, folds),
+        ifmap=groups * _ifmap(layers, machines, folds, reuse),
         filter=groups * _filters(layers, machines, folds),
         psum=groups * psum,
         ofmap=groups * (layers.m * layers.n + psum),
@@ -126,26 +129,45 @@ def _spills(machines: MachineTable, folds: FoldTable, used_cols: Ints, col_folds
     return SpillTable(used_cols, col_folds, times, gone)
 
 
-def _ifmap(layers: LayerTable, machines: MachineTable, folds: FoldTable) -> Ints:
+def _ifmap(layers: LayerTable, machines: MachineTable, folds: FoldTable, reuse: ReuseTable) -> Ints:
     """Return a group's ifmap words: once if the tensor fits, else what each pass over it needs."""
-    active = machines.ifmap_active
     words = layers.ifmap + np.zeros_like(folds.folds)
-    rows = [row for row, window in enumerate(layers.windows) if window is not None]
-    if rows:
-        sides, side = np.unique(machines.cols if machines.dataflow == "is" else machines.rows, return_inverse=True)
-        windows = tuple(window for window in layers.windows if window is not None)
-        curves = _curves(windows, machines.dataflow, tuple(sides.tolist()))
-        which = np.arange(len(rows))[:, None] * len(sides) + side.reshape(1, -1)
-        words[rows] = np.rint(curves.words(which, np.broadcast_to(active, which.shape))).astype(np.int64)
+    if reuse.rows:
+        words[reuse.rows] = np.rint(reuse.words(machines)).astype(np.int64)
     passes = 1 if machines.dataflow == "is" else folds.col_folds
-    return np.where(active >= layers.ifmap, layers.ifmap, words * passes)
+    return np.where(machines.ifmap_active >= layers.ifmap, layers.ifmap, words * passes)
 
 
-@lru_cache(maxsize=64)
-def _curves(windows: tuple[Window, ...], dataflow: Dataflow, sides: tuple[int, ...]) -> Curves:
-    """Return the curves of all windows on arrays of all sides, sides of a window one behind the other."""
+@dataclass(frozen=True)
+class ReuseTable:
+    """The curves of all convolutions of some layers on arrays of some `sides`, which ascend.
 
-    def make(window: Window, side: int) -> Curve:
-        return by_taps(window, side) if dataflow == "ws" else by_pixels(window, side, dataflow == "os")
+    `rows` are the convolutions' places among the layers; a convolution's curves follow one another, side by side.
+    """
 
-    return Curves([make(window, side) for window in windows for side in sides])
+    rows: list[int]
+    sides: Ints
+    curves: Curves
+
+    def words(self, machines: MachineTable) -> Floats:
+        """Return the words of a pass of every convolution on every machine, (convolutions, machines)."""
+        side = np.searchsorted(self.sides, _side(machines))
+        which = np.arange(len(self.rows))[:, None] * len(self.sides) + side
+        return self.curves.words(which, np.broadcast_to(machines.ifmap_active, which.shape))
+
+
+def reuse_table(layers: LayerTable, machines: MachineTable) -> ReuseTable:
+    """Return the curves for these layers on these machines, or on some of them."""
+    windows = [(row, window) for row, window in enumerate(layers.windows) if window is not None]
+    sides = np.unique(_side(machines))
+    curves = [_curve(window, machines.dataflow, side) for _, window in windows for side in sides.tolist()]
+    return ReuseTable([row for row, _ in windows], sides, Curves(curves))
+
+
+def _side(machines: MachineTable) -> Ints:
+    """Return the side of the array that the ifmap's places or pixels lie along."""
+    return machines.cols if machines.dataflow == "is" else machines.rows
+
+
+def _curve(window: Window, dataflow: Dataflow, side: int) -> Curve:
+    return by_taps(window, side) if dataflow == "ws" else by_pixels(window, side, dataflow == "os")
