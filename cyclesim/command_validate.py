@@ -11,7 +11,7 @@ from cyclesim.errors import BadInput, suggestion
 from cyclesim.outputs import check_names, check_writable
 from cyclesim.simulation import available_cores
 from cyclesim.validation import SUITES, Settings, run_suites
-from cyclesim.validation.findings import FAILED, summary
+from cyclesim.validation.findings import FAILED, SKIPPED, summary
 from cyclesim.validation.report import MARKDOWN, Report, file_names, provenance, write_report
 from cyclesim.validation.rtl_simulation import simulator_version
 from cyclesim.validation.scalesim_batches import installed_version
@@ -40,7 +40,10 @@ def run(options: argparse.Namespace, command: Callable[[Sequence[str]], int]) ->
     write_report(folder, Report(tuple(results), about, remake(options)))
     print(summary(results).text)
     print(f"report: {folder / MARKDOWN}")
-    return 1 if any(one.outcome == FAILED for one in results) else 0
+    if any(one.outcome == FAILED for one in results):
+        return 1
+    # A suite that was asked for by name has to be run.
+    return 2 if any(one.outcome == SKIPPED and one.name in options.suites for one in results) else 0
 
 
 def remake(options: argparse.Namespace) -> str:

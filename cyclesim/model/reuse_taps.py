@@ -6,21 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cyclesim.model.reuse import Curve, Floats, Ints, Stage, Window, curve
-
-
-class Taps(NamedTuple):
-    """Some taps of the kernel that follow one another, in one channel of one image.
-
-    `requests`, the words if each row of them reads anew and if none does, the most taps in a row, and the rows.
-    """
-
-    requests: int
-    by_row: int
-    distinct: int
-    in_row: int
-    rows: int
 
 
 @lru_cache(maxsize=1 << 16)
@@ -56,7 +44,11 @@ def by_taps(window: Window, rows: int) -> Curve:
 
 
 def _folds(window: Window, rows: int) -> tuple[Floats, ...]:
-    """Return the figures of `Taps` for each fold, over its channels: sums, but the most taps in a row and rows."""
+    """Return figures of each fold.
+
+    Its requests, its words if each kernel row reads anew and if none does, all summed over its channels; and of any
+    channel the most taps in a kernel row, and the kernel rows.
+    """
     channels = window.channels
     first = np.arange(0, window.depth, rows)
     last = np.minimum(first + rows, window.depth) - 1
@@ -70,41 +62,89 @@ def _folds(window: Window, rows: int) -> tuple[Floats, ...]:
         (tap0 + 1, tap1, channel1 + 1 - both),
         (tap0, tap1 - 1, channels - channel0 - both),
     )
+    tables, across_taps = _tables(window), window.across.taps
     sums = np.zeros((5, len(first)))
     for begin, end, count in parts:
         held = (count > 0) & (begin <= end)
-        keys, which = np.unique(np.stack([begin, end])[:, held], axis=1, return_inverse=True)
-        if keys.size == 0:
-            continue
-        found = np.array([_taps(window, int(a), int(b)) for a, b in keys.T], np.float64).T[:, which.ravel()]
-        sums[:3, held] += found[:3] * count[held]
-        sums[3:, held] = np.maximum(sums[3:, held], found[3:])
+        if held.any():
+            found = _taps(tables, across_taps, begin[held], end[held])
+            sums[:3, held] += found[:3] * count[held]
+            sums[3:, held] = np.maximum(sums[3:, held], found[3:])
     return tuple(sums)
 
 
-@lru_cache(maxsize=1 << 16)
-def _taps(window: Window, first: int, last: int) -> Taps:
-    """Return the figures of the taps from `first` to `last`, inclusive."""
-    down, across = window.down.places, window.across.places
-    width = window.across.taps
-    (top, left), (bottom, right) = divmod(first, width), divmod(last, width)
-    parts = [
-        across[left if row == top else 0 : (right if row == bottom else width - 1) + 1]
-        for row in range(top, bottom + 1)
-    ]
-    columns = [part.any(axis=0) for part in parts]
-    heights: Ints = down[top : bottom + 1].sum(axis=1)
-    inner = down[top + 1 : bottom].any(axis=0)
-    distinct = int(inner.sum()) * int(columns[1].sum()) if bottom - top > 1 else 0
-    above, below = down[top] & ~inner, (down[bottom] & ~inner if bottom > top else np.zeros_like(inner))
-    for held, place in (
-        (above & ~below, columns[0]), (below & ~above, columns[-1]), (above & below, columns[0] | columns[-1])
-    ):  # fmt: skip
-        distinct += int(held.sum()) * int(place.sum())
-    return Taps(
-        requests=sum(int(height) * int(part.sum()) for height, part in zip(heights, parts, strict=True)),
-        by_row=sum(int(height) * int(column.sum()) for height, column in zip(heights, columns, strict=True)),
-        distinct=distinct,
-        in_row=max(len(part) for part in parts),
-        rows=bottom - top + 1,
+class _Tables(NamedTuple):
+    """Places that taps read, counted by the first and last tap of a range, both inclusive.
+
+    across: of a row, for taps of a kernel row. ends: those of the taps from `first` on, or up to `last`, of it.
+    rows: requests of rows, up to a kernel row. inner, upper, lower, both: rows that are read by a kernel row between
+    the first and the last; of the others, those read by the first only, the last only, both.
+    """
+
+    across: Ints
+    ends: Ints
+    requests: Ints
+    rows: Ints
+    inner: Ints
+    upper: Ints
+    lower: Ints
+    both: Ints
+
+
+@lru_cache(maxsize=1 << 12)
+def _tables(window: Window) -> _Tables:
+    across, down = window.across.places, window.down.places
+    width, height = len(across), len(down)
+    # The last of an empty range is before its first: seen[i, j] are the places of taps i to j - 1.
+    by_range = _unions(across)
+    ends = (by_range[:, width][:width, None] | by_range[0, 1:][None, :]).sum(axis=2)
+    inner = _unions(down)[np.minimum(np.arange(height) + 1, height)[:, None], np.arange(height)[None, :]]
+    upper, lower = down[:, None] & ~inner, down[None, :] & ~inner
+    return _Tables(
+        across=by_range[:width, 1:].sum(axis=2),
+        ends=ends,
+        requests=np.concatenate([[0], np.cumsum(across.sum(axis=1))]),
+        rows=np.concatenate([[0], np.cumsum(down.sum(axis=1))]),
+        inner=inner.sum(axis=2),
+        upper=(upper & ~lower).sum(axis=2),
+        lower=(lower & ~upper).sum(axis=2),
+        both=(upper & lower).sum(axis=2),
     )
+
+
+def _unions(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which places are read by the taps from i to before j, (taps + 1, taps + 1, size)."""
+    taps, size = places.shape
+    found = np.zeros((taps + 1, taps + 1, size), np.bool_)
+    for first in range(taps):
+        found[first, first + 1 :] = np.logical_or.accumulate(places[first:], axis=0)
+    return found
+
+
+def _taps(tables: _Tables, width: int, first: Ints, last: Ints) -> Ints:
+    """Return the same figures of one channel for the taps from `first` to `last`, inclusive, of kernel rows so wide."""
+    (top, left), (bottom, right) = np.divmod(first, width), np.divmod(last, width)
+    alone = top == bottom
+    between = np.where(alone, 0, tables.rows[bottom] - tables.rows[top + 1])
+    rows = np.diff(tables.rows)
+    whole = tables.across[0, width - 1]
+    upper_end = np.where(alone, right, width - 1)
+    begun, ended = tables.across[left, upper_end], tables.across[0, right]
+    requests = rows[top] * (tables.requests[upper_end + 1] - tables.requests[left]) + np.where(
+        alone, 0, between * tables.requests[width] + rows[bottom] * tables.requests[right + 1]
+    )
+    by_row = rows[top] * begun + np.where(alone, 0, between * whole + rows[bottom] * ended)
+    apart = (
+        tables.inner[top, bottom] * whole
+        + tables.upper[top, bottom] * begun
+        + tables.lower[top, bottom] * ended
+        + tables.both[top, bottom] * tables.ends[left, right]
+    )
+    longest = np.where(
+        alone, right - left + 1, np.where(bottom - top > 1, width, np.maximum(width - left, right + 1))
+    )
+    return np.stack([requests, by_row, np.where(alone, by_row, apart), longest, bottom - top + 1])
+
+
+MADE_ONCE = (by_taps, _tables)
+"""What is remembered from call to call."""

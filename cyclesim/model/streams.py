@@ -230,5 +230,5 @@ def lateness(
     rising = span - 2 * np.sqrt(np.maximum(0, words - inside) * slope / each)
     wanted_in = np.where(inside <= words - slope * each, inside / each, rising)
     by_latency = np.where(rate < each, windows * turn - wanted_in, 0)
-    by_latency = np.maximum(by_latency, words * turn / lookahead - folds.step)
+    by_latency = np.maximum(by_latency, words * turn / np.maximum(lookahead, window) - folds.step)
     return np.where(words > 0, np.maximum(0, np.maximum(by_latency, by_channel)), 0)

@@ -47,7 +47,8 @@ def cycle_table(
     flushed = np.minimum(active, words.ofmap)
     evicted = np.maximum(0, words.ofmap / groups - np.where(groups > 1, 0, flushed)) / folds.folds
 
-    longer = _pipeline(layers, machines, folds, words, spills, evicted, lookahead)
+    cold_start, first = _start(machines, folds)
+    longer = first + _pipeline(layers, machines, folds, words, spills, evicted, lookahead)
     run = np.maximum(folds.array_cycles + longer, _filled(layers, machines, folds, words, active + lookahead))
     moved = words.psum + words.ofmap - flushed
     alone = np.maximum(np.maximum(words.ifmap, words.filter), moved)
@@ -55,21 +56,25 @@ def cycle_table(
     stall = np.ceil(np.maximum(run, least) - folds.array_cycles).astype(np.int64)
     return CycleTable(
         compute=folds.array_cycles,
-        cold_start=_cold_start(machines, folds),
+        cold_start=cold_start,
         stall=np.maximum(0, stall),
         drain=np.maximum(1, np.ceil(flushed / bandwidth)).astype(np.int64),
     )
 
 
-def _cold_start(machines: MachineTable, folds: FoldTable) -> Ints:
-    """Return the wall cycle of the first array cycle: its words' time on the channel, and the latency."""
+def _start(machines: MachineTable, folds: FoldTable) -> tuple[Ints, Ints]:
+    """Return the wall cycle of the first array cycle, and the stalls until the first words are there.
+
+    They need their time on the channel, and the latency. If rows of the array stay idle while it is loaded, it begins
+    at once and waits where it wants something.
+    """
     wanted = np.where(machines.separate, 1, 2)
     if machines.stationary:
         wanted = np.where(skewed(machines), 1, folds.used_cols)
     waits = np.ceil(wanted / machines.bandwidth).astype(np.int64)
     cycles: Ints = np.maximum(waits, 1) - 1 + machines.latency + np.zeros_like(folds.folds)
-    idle = (folds.spatial_rows < machines.rows) & machines.stationary  # nothing is wanted in array cycle 0
-    return np.where(idle, 0, cycles)
+    idle = np.maximum(0, machines.rows - folds.spatial_rows) if machines.stationary else np.zeros_like(folds.folds)
+    return np.where(idle > 0, 0, cycles), np.where(idle > 0, np.maximum(0, cycles - idle), 0)
 
 
 def _pipeline(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cyclesim.hardware import Dataflow
+from cyclesim.model import reuse_pixels, reuse_taps
 from cyclesim.model.folds import FoldTable
 from cyclesim.model.reuse import Curve, Curves, Window
 from cyclesim.model.reuse_pixels import by_pixels
@@ -162,6 +163,12 @@ def reuse_table(layers: LayerTable, machines: MachineTable) -> ReuseTable:
     sides = np.unique(_side(machines))
     curves = [_curve(window, machines.dataflow, side) for _, window in windows for side in sides.tolist()]
     return ReuseTable([row for row, _ in windows], sides, Curves(curves))
+
+
+def forget_curves() -> None:
+    """Forget the curves that were made, so that a first call can be timed."""
+    for made in (*reuse_pixels.MADE_ONCE, *reuse_taps.MADE_ONCE):
+        made.cache_clear()
 
 
 def _side(machines: MachineTable) -> Ints:

@@ -86,10 +86,10 @@ def _rank_table(samples: Sequence[Sample], regret: dict[str, Numbers], findings:
             (one.network, str(len(one.machines)), f"{kendall_tau(estimate, truth):.4f}",
              f"{spearman_rho(estimate, truth):.4f}", f"{100 * np.mean(found <= 0.01):.1f} %",
              f"{100 * np.mean(found <= 0.05):.1f} %", f"{one.truth_seconds:.1f}",
-             f"{1000 * one.estimate_seconds:.1f}", f"{one.times_faster:,.0f}")
+             f"{1000 * one.estimate_seconds:.1f}", f"{1000 * one.again_seconds:.1f}", f"{one.times_faster:,.0f}")
         )  # fmt: skip
     header = ("network", "designs", "Kendall tau", "Spearman rho", "best within 1 %", "within 5 %", "simulated [s]",
-              "estimated [ms]", "times faster")  # fmt: skip
+              "estimated [ms]", "again [ms]", "times faster")  # fmt: skip
     findings.table("Designs ranked by total cycles, and the best of 20 chosen by the model", header, rows)
 
 
@@ -154,17 +154,19 @@ def bounds(samples: Sequence[Sample], regret: dict[str, Numbers], judged: bool) 
     total = errors(*joined(samples, "total_cycles"))
     lowest = min(kendall_tau(*one.totals("total_cycles")) for one in samples)
     chosen = np.concatenate(list(regret.values()))
+    scratchpads = max(errors(*joined(samples, metric)).mean for metric in SRAM)
     faster = min(one.times_faster for one in samples)
 
-    def most(name: str, reached: float, limit: float) -> Bound:
-        return Bound(name, reached, limit, form="{:.2%}", judged=judged)
+    def most(name: str, reached: float, limit: float, always: bool = False) -> Bound:
+        return Bound(name, reached, limit, form="{:.2%}", judged=judged or always)
 
     def least(name: str, reached: float, limit: float, form: str = "{:.2%}") -> Bound:
         return Bound(name, reached, limit, at_least=True, form=form, judged=judged)
 
     return [
-        most("compute cycles, mean error", errors(*joined(samples, "compute_cycles")).mean, 0.0),
-        most("SRAM words, largest mean error of a stream", max(errors(*joined(samples, m)).mean for m in SRAM), 0.0),
+        # What is exact is so for any sample.
+        most("compute cycles, mean error", errors(*joined(samples, "compute_cycles")).mean, 0.0, always=True),
+        most("SRAM words, largest mean error of a stream", scratchpads, 0.0, always=True),
         least("DRAM words exact in every stream, share of points", float(exact.mean()), 0.90),
         most("DRAM words, mean error", errors(*joined(samples, *DRAM)).mean, 0.02),
         most("total cycles, mean error", total.mean, 0.03),

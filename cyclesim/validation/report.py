@@ -88,8 +88,8 @@ def file_names(suites: Sequence[SuiteResult] = ()) -> tuple[str, ...]:
 def write_report(folder: Path, report: Report) -> None:
     """Write a report into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in (folder / MARKDOWN, folder / HTML, folder / DATA, *folder.glob(f"{CHART_PREFIX}*.png")):
-        stale.unlink(missing_ok=True)
+    for stale in (*file_names(report.suites), *_charts_there(folder)):
+        (folder / stale).unlink(missing_ok=True)
     images: dict[str, bytes] = {}
     for one in report.suites:
         for chart in one.charts:
@@ -99,6 +99,15 @@ def write_report(folder: Path, report: Report) -> None:
     write_text(folder / DATA, json_text(report))
     write_text(folder / HTML, html_text(report, images))
     write_text(folder / MARKDOWN, markdown_text(report))
+
+
+def _charts_there(folder: Path) -> list[str]:
+    """Return the charts of the report that is in a folder; other files of such names are not the report's."""
+    try:
+        suites = json.loads((folder / DATA).read_text(encoding="utf-8"))["suites"]
+        return [f"{CHART_PREFIX}{Path(chart['name']).name}.png" for suite in suites for chart in suite["charts"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _png(chart: Chart) -> str:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,11 +24,14 @@ from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
 from cyclesim.model.estimate import Estimates, estimate, estimate_many
 from cyclesim.schedule import schedule, sram_words
+from cyclesim.validation.design_space import random_machine
 from cyclesim.workload import GemmShape, Layer, Network
 from tests.laws.strategies import EVERY_VARIANT, array_machine, small_layers
 
 every_variant = pytest.mark.parametrize(("variant", "trimmed"), EVERY_VARIANT)
 sides = st.integers(1, 20)
+LIMITS = {"mean": 0.013, "p95": 0.065, "cold_start": 0.0005, "stall": 0.013, "drain": 0.0001}
+"""Errors of total cycles, and of their parts as shares of them, of the points in the test; a little more than reached."""
 OPERANDS = ("ifmap", "filter", "psum", "ofmap")
 
 
@@ -130,6 +134,55 @@ def test_layers_that_no_memory_holds_up_are_exact(name: str, machine: str) -> No
             assert getattr(one, field) == getattr(other, field), (one.name, field)
         assert (one.dram_reads, one.dram_writes) == (other.dram_reads, other.dram_writes)
         assert one.sram_bandwidth_peak == other.sram_bandwidth_peak
+
+
+def test_cycles_with_a_memory_stay_as_close_as_they_were_measured() -> None:
+    """A few points of the design space, held to little more than they reach; ``validate fidelity`` measures many."""
+    rng = np.random.default_rng(7)
+    layers = [cyclesim.load_topology("googlenet").layers[place] for place in (55, 56, 57)]
+    machines: list[Hardware] = []
+    while len(machines) < 40:
+        machine = random_machine(rng)
+        if estimate_many(layers, [machine]).compute_cycles.sum() < 60_000:
+            machines.append(machine)
+    found = estimate_many(layers, machines)
+    runs = [[cyclesim.simulate(network(layer), machine, jobs=1).layers[0] for machine in machines] for layer in layers]
+
+    def simulated(field: str) -> np.ndarray:
+        return np.array([[getattr(run, field) for run in row] for row in runs], np.float64)
+
+    total = simulated("total_cycles")
+    error = np.abs(found.total_cycles / total - 1)
+    assert (error.mean(), np.quantile(error, 0.95)) <= (LIMITS["mean"], LIMITS["p95"])
+    for part in ("cold_start", "stall", "drain"):
+        wrong = np.abs(getattr(found, f"{part}_cycles") - simulated(f"{part}_cycles")) / total
+        assert wrong.mean() <= LIMITS[part], part
+
+
+def test_a_lookahead_of_less_than_a_cycles_words_does_not_slow_the_model_down() -> None:
+    """What the next cycle wants may always be fetched."""
+    layer = cyclesim.load_topology("resnet18").layers[7]
+    machine = replace(
+        cyclesim.load_hardware("default"), interface_bandwidth="USER", dram_bandwidth_words_per_cycle=Fraction(64)
+    )
+    for active in (Fraction(1, 2), Fraction(999, 1000), Fraction(1)):
+        hardware = replace(machine, active_fraction=active)
+        ratio = (
+            estimate(network(layer), hardware).totals.total_cycles
+            / cyclesim.simulate(network(layer), hardware, jobs=1).totals.total_cycles
+        )
+        assert 0.8 < ratio < 1.25, active
+
+
+@pytest.mark.parametrize("dataflow", ["ws", "is"])
+@pytest.mark.parametrize("latency", [1, 20, 200, 100_000])
+def test_idle_rows_while_loading_do_not_hide_the_latency(dataflow: str, latency: int) -> None:
+    layer = Layer("product", 0, "gemm", GemmShape(m=64, n=8, k=8))
+    machine = array_machine(dataflow, False, 9, 8)
+    hardware = replace(machine, interface_bandwidth="CALC", dram_latency_cycles=latency)
+    run, found = cyclesim.simulate(network(layer), hardware).layers[0], estimate(network(layer), hardware).layers[0]
+    assert found.cold_start_cycles == run.cold_start_cycles
+    assert found.total_cycles == run.total_cycles
 
 
 def test_the_least_bandwidth_is_one_without_stalls_and_one_less_has_some() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from cyclesim import validation
+from cyclesim import command_validate, validation
 from cyclesim.cli import main
 from cyclesim.plots.charts import Chart, Dots, Histogram, Points, Scatter, draw, numbers
 from cyclesim.plots.style import COLUMN_INCHES, PIXELS_PER_INCH
@@ -148,9 +149,8 @@ class TestFiles:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_report(tmp_path, made(found()))
-        old = Chart("old", "", (SCATTER,), columns=1, height_inches=2.0)
-        draw(old, tmp_path / "report-old.png")
         (tmp_path / "mine.png").touch()
+        (tmp_path / "report-mine.png").touch()
 
         def stop(*anything: object) -> str:
             raise KeyboardInterrupt
@@ -158,7 +158,15 @@ class TestFiles:
         monkeypatch.setattr(report, "html_text", stop)
         with pytest.raises(KeyboardInterrupt):
             write_report(tmp_path, made(found()))
-        assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report-small.png", "mine.png"}
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {"report.json", "report-small.png", "mine.png", "report-mine.png"}
+
+    def test_charts_of_the_report_before_go(self, tmp_path: Path) -> None:
+        old = Chart("old", "", (SCATTER,), columns=1, height_inches=2.0)
+        write_report(tmp_path, made(replace(found(), charts=(old,))))
+        assert (tmp_path / "report-old.png").exists()
+        write_report(tmp_path, made(found()))
+        assert not (tmp_path / "report-old.png").exists()
 
 
 class TestCharts:
@@ -219,15 +227,15 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, run in {"good": good, "bad": bad, "absent": absent, "interrupted": interrupted}.items():
         add(name, run)
     monkeypatch.setattr(validation, "SUITES", known)
-    monkeypatch.setattr("cyclesim.command_validate.SUITES", known)
+    monkeypatch.setattr(command_validate, "SUITES", known)
 
 
 @pytest.mark.usefixtures("suites")
 class TestCommand:
     @pytest.mark.parametrize(
-        ("names", "status"), [(("good",), 0), (("good", "absent"), 0), (("good", "bad"), 1), (("absent",), 0)]
+        ("names", "status"), [(("good",), 0), (("good", "absent"), 2), (("good", "bad"), 1), (("absent",), 2)]
     )
-    def test_it_fails_with_a_broken_bound_only(
+    def test_it_fails_with_a_broken_bound_or_if_what_was_named_cannot_be_run(
         self, names: tuple[str, ...], status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["validate", *names, "-p", str(tmp_path / "out")]) == status
