@@ -53,13 +53,13 @@ def front(values: Values) -> Places:
         Their places, ascending. Equal points are all on it; points with a NaN never.
     """
     values = np.asarray(values, np.float64)
-    places: Places = np.flatnonzero(~np.isnan(values).any(axis=1))
+    places = np.flatnonzero(~np.isnan(values).any(axis=1))
     numbers = values[places]
     objectives = numbers.shape[1]
     if len(numbers) == 0:
         return places
     if objectives == 1:
-        return places[numbers[:, 0] == numbers[:, 0].min()]
+        return places[np.flatnonzero(numbers[:, 0] == numbers[:, 0].min())]
     if objectives == 2:
         return places[_of_two(numbers)]
     ranks = np.stack([_ranks(column) for column in numbers.T], axis=1)
@@ -134,8 +134,8 @@ def _of_few(ranks: Ranks) -> NDArray[np.bool_]:
     below = np.ones((len(ranks), len(ranks)), np.bool_)
     for column in ranks.T:
         below &= column[:, None] <= column
-    counts = np.count_nonzero(below, axis=0)
-    return np.equal(counts, 1)
+    alone: NDArray[np.bool_] = np.count_nonzero(below, axis=0) == 1
+    return alone
 
 
 def _dominated(ranks: Ranks, by: Ranks) -> NDArray[np.bool_]:
