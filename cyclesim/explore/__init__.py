@@ -1,5 +1,5 @@
-"""Design spaces: their points as numbers, the figures of all points, and which points nothing beats.
+"""Exploration of spaces of designs: which to evaluate (`search`), what they reach (`evaluate`), which are best (`pareto`).
 
 A space (`space`) gives every point an index; machines of many indices (`machines`) are columns, which the model or the
-simulator turns into metrics (`evaluate`), which are kept in parts until all are there (`store`).
+simulator turns into metrics, which are kept in parts until all are there (`store`).
 """
