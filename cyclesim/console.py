@@ -13,15 +13,17 @@ def announce(message: str) -> None:
 
 
 @contextmanager
-def progress_bar(total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of array cycles done; it draws a bar on a terminal and nothing elsewhere."""
+def progress_bar(
+    total: int, quiet: bool, unit: str = "cycle", what: str = "simulating"
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of what is done; it draws a bar on a terminal and nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
-        yield lambda cycles: None
+        yield lambda done: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="cycle", unit_scale=True, desc="simulating", leave=False) as bar:
-        yield lambda cycles: bar.update(cycles) and None
+    with tqdm(total=total, unit=unit, unit_scale=True, desc=what, leave=False) as bar:
+        yield lambda done: bar.update(done) and None
 
 
 def print_warnings(warnings: list[str]) -> None:
