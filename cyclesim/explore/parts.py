@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Rows = Mapping[str, NDArray[Any]]
 """Columns by name, of the same length."""
 
+CACHE_BYTES = 1 << 18
+"""Cache of each column of a file; by default some versions of HDF5 would keep all of a part."""
 PART_ROWS = 1 << 20
 PART_SECONDS = 60.0
 """A part is finished when it has so many rows or was begun so long ago: no more is lost in a power cut."""
@@ -127,7 +129,7 @@ class Parts:
         import h5py
 
         self._finish_part()
-        with replacing(path) as temporary, h5py.File(temporary, "w") as target:
+        with replacing(path) as temporary, h5py.File(temporary, "w", rdcc_nbytes=CACHE_BYTES) as target:
             target.attrs.update(attributes)
             wholes = {column.name: column.create(target, self.rows, self.chunk) for column in self.columns}
             for place in self._paths():
@@ -145,7 +147,7 @@ class _Part:
         self._path = path
         self._temporary = temporary_name(path)
         self._began = time.monotonic()
-        self._file = h5py.File(self._temporary, "w")
+        self._file = h5py.File(self._temporary, "w", rdcc_nbytes=CACHE_BYTES)
         self._columns = {column.name: column.create(self._file, 0, chunk) for column in columns}
         self.rows = 0
 
