@@ -14,9 +14,11 @@ from cyclesim.errors import BadInput
 from cyclesim.explore.machines import Machines
 from cyclesim.explore.metrics import CYCLES, DRAM, METRICS, SRAM, Sums, metric_columns
 from cyclesim.explore.space import Space
+from cyclesim.hardware import DATAFLOWS
 from cyclesim.lowering import overlap_warning
 from cyclesim.model.estimate import POINTS_AT_ONCE, Estimates, estimate_table
 from cyclesim.model.tables import LayerTable, MachineTable
+from cyclesim.readers.hwkeys import KEYS
 from cyclesim.readers.topology import read_topology
 from cyclesim.technology.activity import Activity, LayerCounts, activity
 from cyclesim.technology.components import OwnFigures
@@ -75,6 +77,8 @@ class Evaluator:
         self._weights: Floats = np.bincount(which, weights).astype(np.float64)
         named = (*(each.metric for each in space.objectives), *(each.metric for each in space.constraints))
         self.metrics = metric_columns(named)
+        keys = (KEYS[axis.key.lower()] for axis in space.axes)
+        self._counts = np.array([key.section != "technology" for key in keys])
         self._first_price_code = 1 + len(self.machines.reasons)
         self._first_bound_code = self._first_price_code + len(PROBLEMS) - 1
         self.reasons: tuple[str, ...] = (
@@ -101,17 +105,28 @@ class Evaluator:
         columns = self.machines.columns(codes[defined])
         own = self.machines.own_codes(codes[defined])
         at_once = max(1, POINTS_AT_ONCE // len(self.layers))
-        for key in np.unique(np.stack([columns.dataflow, own]), axis=1).T:
-            alike = np.flatnonzero((columns.dataflow == key[0]) & (own == key[1]))
+        group = columns.dataflow + len(DATAFLOWS) * own
+        for key in np.unique(group).tolist():
+            alike = np.flatnonzero(group == key)
             for start in range(0, len(alike), at_once):
                 part = alike[start : start + at_once]
                 places, machines = defined[part], columns.some(part)
-                sums, problem = self._sums(machines, self.machines.own[key[1]], count(codes[places], machines))
+                found = self._counted(codes[places], machines, count)
+                sums, problem = self._sums(machines, self.machines.own[key // len(DATAFLOWS)], found)
                 reason[places] = np.where(problem > 0, self._first_price_code - 1 + problem, 0)
                 for name in self.metrics:
                     metrics[name][places] = METRICS[name].of(sums)
         self._constrain(metrics, reason)
         return Block(codes, metrics, reason.astype(np.int16))
+
+    def _counted(self, codes: Ints, machines: MachineColumns, count: Counter) -> Estimates:
+        """Return the figures of points, counted once for all that differ in their technology only."""
+        counted = self.space.encode(np.where(self._counts, codes, 0))
+        _, first, which = np.unique(counted, return_index=True, return_inverse=True)
+        if len(first) == len(codes):
+            return count(codes, machines)
+        found = count(codes[first], machines.some(first))
+        return Estimates(**{field.name: getattr(found, field.name)[:, which] for field in fields(Estimates)})
 
     def _model(self, codes: Ints, machines: MachineColumns) -> Estimates:
         return estimate_table(self._rows, MachineTable.from_columns(machines))
@@ -135,7 +150,7 @@ class Evaluator:
         energies = layer_energies(self._all_layers(done), sums["total_cycles"], prices)
         macs = float(self._weights @ (rows.groups * rows.m * rows.k * rows.n)[:, 0].astype(np.float64))
         spatial = {"os": (rows.m, rows.n), "ws": (rows.k, rows.n), "is": (rows.k, rows.m)}
-        used_rows, used_cols = spatial[("os", "ws", "is")[machines.dataflow[0]]]
+        used_rows, used_cols = spatial[DATAFLOWS[machines.dataflow[0]]]
         used = float(self._weights @ (rows.groups * used_rows * used_cols)[:, 0].astype(np.float64))
         pes = (machines.rows * machines.cols).astype(np.float64)
         counts = {"macs": np.full(len(pes), macs), "folds": sums["folds"]}
