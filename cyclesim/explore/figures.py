@@ -148,7 +148,7 @@ def _draw_keys(
         spread = np.zeros(len(codes))
         for code in np.unique(codes):
             here = np.flatnonzero(codes == code)
-            spread[here] = np.linspace(-0.5, 0.5, len(here) + 2)[1:-1]
+            spread[here] = np.linspace(-0.5, 0.5, len(here) + 2)[1:-1] * min(1, len(here) / 20)
         step = 1 / len(values)
         heights.append((codes + 0.5 + 0.7 * spread) * step)
     for name in objectives:

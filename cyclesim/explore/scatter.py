@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CELLS = (400, 280)
 """Cells of a plot, across and up: of the points in one, the first is drawn."""
+DOTS = {300: 8.0, 10_000: 3.0, CELLS[0] * CELLS[1]: 1.2}
+"""Up to how many dots they are how large, in square points."""
 LOG_FROM = 20
 """Greatest value over least, from which on an axis is logarithmic."""
 MOST_COLORS = len(COLORS)
@@ -46,7 +48,7 @@ def set_ticks(axis: Any, low: float, high: float) -> None:
 
 def number(value: float) -> str:
     """Return a value as a figure has it, with three digits."""
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
         return f"{float(f'{value:.3g}'):g}"
     digits, _, exponent = f"{value:.2e}".partition("e")
     digits = digits.rstrip("0").rstrip(".")
@@ -114,16 +116,10 @@ class Pareto:
         limits = [self._limit(ax, axis, name) for axis, name in zip("xy", self.names, strict=True)]
         kept = self._thinned(limits)
         x, y = (self.points[name][kept] for name in self.names)
-        tints = 0.45 * self.colors.of + 0.55
-        ax.scatter(
-            x,
-            y,
-            3 if self.zoom else 1.2,
-            tints[self.colors.codes(self.points, kept)],
-            marker="s",
-            linewidths=0,
-            rasterized=True,
-        )
+        size = next(size for most, size in DOTS.items() if len(kept) <= most)
+        # Lighter than the front, which is drawn over them in the same colours.
+        tints = (0.45 * self.colors.of + 0.55)[self.colors.codes(self.points, kept)]
+        ax.scatter(x, y, size, tints, marker="s", linewidths=0, rasterized=True)
         x, y = (self.front[name] for name in self.names)
         order = np.lexsort((y, x))
         x, y = x[order], y[order]
