@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CELLS = (400, 280)
-"""Cells of a plot, across and up: of the points in one, the first is drawn."""
+"""Cells of a plot, across and up: of the points in one, one is drawn, by a lot that is always the same."""
 DOTS = {300: 8.0, 10_000: 3.0, CELLS[0] * CELLS[1]: 1.2}
 """Up to how many dots they are how large, in square points."""
 LOG_FROM = 20
@@ -155,7 +155,7 @@ class Pareto:
         return ends
 
     def _thinned(self, limits: Sequence[tuple[float, float]]) -> NDArray[np.int64]:
-        """Return the first point of each cell of what is seen."""
+        """Return one point of each cell of what is seen; the first of each would favour the first values of keys."""
         seen = np.ones(len(self.points[self.names[0]]), np.bool_)
         cell = np.zeros(len(seen), np.int64)
         for name, (low, high), count in zip(self.names, limits, CELLS, strict=True):
@@ -166,5 +166,5 @@ class Pareto:
             if is_log(np.array([low, high])):
                 values, low, high = np.log(values), float(np.log(low)), float(np.log(high))
             cell = cell * count + np.minimum((values - low) / (high - low) * count, count - 1).astype(np.int64)
-        visible = np.flatnonzero(seen)
+        visible = np.random.default_rng(0).permutation(np.flatnonzero(seen))
         return visible[np.unique(cell[visible], return_index=True)[1]]
