@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.errors import BadInput, one_of
-from cyclesim.explore.pareto import no_pymoo
+from cyclesim.explore.pareto import merge, no_pymoo, share
 
 KINDS = ("random", "nsga2", "ga")
 """Searches by name."""
@@ -106,6 +106,29 @@ def search(
         codes = np.concatenate([codes, children])
         objectives, feasible = np.concatenate([objectives, found[0]]), np.concatenate([feasible, found[1]])
     return space.generations
+
+
+def progress(generations: Sequence[Objectives], best: Objectives) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return evaluations and the share of a front's hypervolume (`pareto.share`) after each generation.
+
+    Parameters
+    ----------
+    generations : sequence of (n, m) float64
+        Objectives of each generation, all minimised, NaN for infeasible points.
+    best : (k, m) float64
+        Objectives of the front, feasible and finite.
+
+    Raises
+    ------
+    BadInput
+        With four objectives or more, if pymoo is not installed.
+    """
+    kept, shares = best[:0], []
+    for values in generations:
+        stay, enter = merge(kept, values)
+        kept = np.concatenate([kept[stay], values[enter]])
+        shares.append(share(kept, best))
+    return np.cumsum([len(values) for values in generations], dtype=np.int64), np.array(shares)
 
 
 class _Space:

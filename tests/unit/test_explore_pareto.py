@@ -41,7 +41,7 @@ def clouds(seed: int, count: int) -> dict[str, Values]:
     }
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(values=points())
 def test_a_front_is_what_no_other_point_dominates(values: Values) -> None:
     found = front(values)

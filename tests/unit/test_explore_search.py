@@ -10,7 +10,7 @@ import pytest
 
 from cyclesim.errors import BadInput
 from cyclesim.explore.pareto import front, share
-from cyclesim.explore.search import KINDS, Codes, Feasible, Objectives, search
+from cyclesim.explore.search import KINDS, Codes, Feasible, Objectives, progress, search
 
 SIZES = (9, 8, 3, 7, 7, 5)
 
@@ -130,6 +130,15 @@ def test_a_huge_space_is_searched_without_listing_it() -> None:
     sizes = (1000,) * 6
     found = np.concatenate(search("ga", sizes, lambda codes: (codes[:, :1].astype(float), codes[:, 1] > 2), 400, 0))
     assert len(found) == 400
+
+
+def test_progress_is_the_share_of_the_front_after_each_generation() -> None:
+    values = np.random.default_rng(0).random((90, 2))
+    values[::7] = np.nan
+    best = values[front(values)]
+    evaluations, shares = progress([values[:20], values[20:30], values[30:]], best)
+    assert evaluations.tolist() == [20, 30, 90]
+    assert shares.tolist() == [share(values[:20], best), share(values[:30], best), 1.0]
 
 
 def test_what_cannot_be_searched_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
