@@ -13,6 +13,7 @@ import numpy as np
 
 from cyclesim.console import announce, print_warnings, progress_bar
 from cyclesim.errors import BadInput
+from cyclesim.explore.drawing import draw
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import MODEL_ROWS, SIMULATED_ROWS, Exploration, pieces
 from cyclesim.explore.parts import Parts
@@ -85,7 +86,9 @@ def _explore(
         seconds = time.perf_counter() - began
         more["points_per_second"] = round((exploration.rows - before) / seconds) if seconds else None
     folder.clear()
-    best = write_points(folder.folder, parts, table, inputs, front_rows(exploration), options.format == "csv")
+    rows = front_rows(exploration)
+    best = write_points(folder.folder, parts, table, inputs, rows, options.format == "csv")
+    draw(folder.folder, exploration, plan, rows)
     if plan.evaluate == "refine":
         more["refined"] = _refine(options, evaluator, folder, table, best)
     told = summary(evaluator, exploration, inputs, {**more, "wall_seconds": time.perf_counter() - started})

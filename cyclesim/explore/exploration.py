@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.explore.evaluate import Block, Evaluator
 from cyclesim.explore.frontier import Frontier, minimised
+from cyclesim.explore.pareto import merge
 from cyclesim.explore.parts import Parts
 from cyclesim.explore.plan import Plan
 from cyclesim.explore.table import PointTable
@@ -31,13 +32,22 @@ class Exploration:
     table : PointTable
     parts : Parts
         Where the points are kept; those that are there already are taken up.
+
+    Attributes
+    ----------
+    frontier : Frontier
+        The rows that no other one beats.
+    reasons : (codes,) int64
+        Points by the code of the reason, 0 of which are feasible.
+    fronts : list of (evaluations, values)
+        The front after each generation of a search.
     """
 
     def __init__(self, evaluator: Evaluator, table: PointTable, parts: Parts) -> None:
         self.space = evaluator.space
         self.frontier = Frontier(self.space.objectives)
         self.reasons: Ints = np.zeros(len(evaluator.reasons), np.int64)
-        self.generations: Sequence[Ints] = ()
+        self.fronts: list[tuple[int, Floats]] = []
         self._table = table
         self._parts = parts
         self._names = list(dict.fromkeys(each.metric for each in self.space.objectives))
@@ -82,10 +92,19 @@ class Exploration:
                 self._remember(known, self.space.encode(block.codes), dict(block.metrics), block.reason)
                 advance(len(block.reason))
             found = [known[index] for index in indices.tolist()]
-            return np.array([values for values, _ in found]), np.array([feasible for _, feasible in found], np.bool_)
+            values = np.array([values for values, _ in found])
+            feasible = np.array([feasible for _, feasible in found], np.bool_)
+            self._advance_front(values[feasible], len(indices))
+            return values, feasible
 
         budget = plan.evaluations(self.space.points)
-        self.generations = search(plan.search, self.space.sizes, evaluate, budget, plan.seed)
+        search(plan.search, self.space.sizes, evaluate, budget, plan.seed)
+
+    def _advance_front(self, values: Floats, evaluated: int) -> None:
+        """Note the front after a generation; one that was kept before is a generation all the same."""
+        count, best = self.fronts[-1] if self.fronts else (0, np.empty((0, values.shape[1])))
+        kept, entering = merge(best, values)
+        self.fronts.append((count + evaluated, np.concatenate([best[kept], values[entering]])))
 
     def _remember(
         self, known: dict[int, tuple[Floats, bool]], indices: Ints, metrics: dict[str, Floats],

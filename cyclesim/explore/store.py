@@ -18,6 +18,8 @@ from cyclesim.files import Lock, write_text
 from cyclesim.outputs import check_names
 
 POINTS, SUMMARY, FRONT, POINTS_CSV, REFINED = "points.h5", "summary.json", "pareto.csv", "points.csv", "refined.csv"
+FIGURES = "figures"
+"""A folder of them."""
 FILES = (POINTS, SUMMARY, FRONT, POINTS_CSV, REFINED)
 PARTIAL = ".points"
 

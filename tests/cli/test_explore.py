@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cyclesim import command_explore
-from cyclesim.explore import exploration, parts
+from cyclesim.explore import drawing, exploration, parts
 from cyclesim.explore.evaluate import Block, Evaluator
 from cyclesim.explore.plan import SEARCHES
 from cyclesim.explore.search import KINDS
@@ -36,8 +36,11 @@ POINTS = 2 * 2 * 4 * 2 * 4 * 2
 
 
 @pytest.fixture(autouse=True)
-def _space(cyclesim: CommandLine) -> None:
+def _space(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A small space; figures are drawn only where a test looks at them."""
     (cyclesim.folder / "space.toml").write_text(SPACE, encoding="utf-8")
+    if "draws" not in request.keywords:
+        monkeypatch.setattr(command_explore, "draw", lambda *arguments: None)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -168,6 +171,37 @@ def test_a_search_evaluates_its_budget_and_each_point_once(cyclesim: CommandLine
     assert said.status == 0, said.err
     rows = table(cyclesim.folder / "out/points.csv")
     assert len({row["point"] for row in rows}) == len(rows) == 60
+
+
+@pytest.mark.draws
+def test_figures_are_drawn_of_a_sample_where_there_are_many_points(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def write_figures(folder: Path, points: Any, front: Any, objectives: Any, axes: Any, history: Any) -> None:
+        given.update(points=points, front=front, objectives=objectives, axes=axes, history=history)
+
+    monkeypatch.setattr(drawing, "write_figures", write_figures)
+    (cyclesim.folder / "out/figures").mkdir(parents=True)
+    (cyclesim.folder / "out/figures/old.png").touch()
+    assert cyclesim("explore", "space.toml", "-p", "out", "-q").status == 0
+    assert not list((cyclesim.folder / "out/figures").iterdir())
+    summary = json.loads((cyclesim.folder / "out/summary.json").read_text(encoding="utf-8"))
+    assert given["objectives"] == {"fj_per_op": "min", "tops_per_mm2": "max"}
+    assert given["axes"]["Dataflow"] == ["os", "ws"]
+    assert given["axes"]["DramBandwidth"] == [2.0, 3.5]
+    assert {len(values) for values in given["points"].values()} == {summary["feasible"]}
+    assert {len(values) for values in given["front"].values()} == {summary["front"]}
+    assert given.pop("history") is None
+    monkeypatch.setattr(drawing, "MOST_POINTS", 40)
+    assert cyclesim("explore", "space.toml", "-p", "out", "-q").status == 0
+    assert len(given["points"]["fj_per_op"]) < summary["feasible"]
+    assert cyclesim("explore", "space.toml", "-p", "out", "-q", "--search", "ga", "--budget", "60").status == 0
+    evaluations, shares = given["history"]["ga"]
+    assert evaluations[-1] == 60
+    assert shares[-1] == pytest.approx(1)
+    assert (np.diff(shares) >= 0).all()
 
 
 def test_searches_of_the_command_line_are_those_that_exist() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cyclesim.errors import BadInput
+from cyclesim.explore import space as space_module
 from cyclesim.explore.space import read_space
 
 HEAD = """[explore]
@@ -139,8 +140,15 @@ def test_what_cannot_be_used_is_said_in_a_line(tmp_path: Path, text: str, line: 
     assert "\n" not in message
 
 
-def test_a_space_of_too_many_points_is_refused(tmp_path: Path) -> None:
-    keys = ("IfmapOffset", "FilterOffset", "OfmapOffset", "IfmapSramWords", "FilterSramWords")
-    axes = "".join(f"{key} = {{ range = [1, 50000, 1] }}\n" for key in keys)
-    with pytest.raises(BadInput, match=r"\[space\] must have at most"):
-        read_space(space_of(tmp_path, HEAD + axes))
+def test_the_space_that_comes_with_the_documentation_can_be_read() -> None:
+    space = read_space(Path(__file__).parents[2] / "spaces/alexnet.toml")
+    assert space.points == 552_960
+
+
+def test_a_space_of_too_many_points_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = space_of(tmp_path, HEAD + "ArrayHeight = [8, 16]\nArrayWidth = [8, 16, 24]\n")
+    monkeypatch.setattr(space_module, "MOST_POINTS", 6)
+    assert read_space(path).points == 6
+    monkeypatch.setattr(space_module, "MOST_POINTS", 5)
+    with pytest.raises(BadInput, match=r":4: \[space\] must have at most 5 points \(got 6\)"):
+        read_space(path)
