@@ -209,7 +209,9 @@ def _add_explore(commands: Any) -> None:
         help="by the analytical model (default), the simulator, or the model with its best points simulated again")
     add("--budget", type=_positive, metavar="N", help="points that a search evaluates (default a fiftieth of all)")
     add("--seed", type=_not_negative, default=0, metavar="N", help="of a search (default 0)")
-    add("--jobs", type=_positive, metavar="N", help="processes, or threads that simulate (default: the cores)")
+    place = explore.add_mutually_exclusive_group().add_argument
+    place("--jobs", type=_positive, metavar="N", help="processes, or threads that simulate (default: the cores)")
+    place("--scheduler", metavar="ADDRESS", help="of a Dask cluster that evaluates in place of this machine")
     add("--format", choices=["hdf5", "csv"], default="hdf5", help="csv: points.csv, too")
     add("--resume", action="store_true", help="go on with an unfinished exploration of the same inputs")
     add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")

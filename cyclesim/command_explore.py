@@ -13,6 +13,7 @@ import numpy as np
 
 from cyclesim.console import announce, print_warnings, progress_bar
 from cyclesim.errors import BadInput
+from cyclesim.explore.cluster import Cluster
 from cyclesim.explore.drawing import draw
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import MODEL_ROWS, SIMULATED_ROWS, Exploration, pieces
@@ -100,16 +101,20 @@ def _workers(options: argparse.Namespace, plan: Plan, evaluator: Evaluator, expl
     """Return who evaluates the points."""
     from cyclesim.simulation import available_cores
 
-    jobs = options.jobs or available_cores()
     if plan.evaluate == "simulate":
         return _simulating(options, evaluator)
+    if options.scheduler is not None:
+        return Cluster(evaluator, options.scheduler, simulated=False)
+    jobs = options.jobs or available_cores()
     left = evaluator.space.points - exploration.rows if plan.search == "exhaustive" else 0
     if jobs == 1 or left <= FEW_BLOCKS * MODEL_ROWS:
         return InProcess(evaluator)
     return Processes(evaluator, jobs)
 
 
-def _simulating(options: argparse.Namespace, evaluator: Evaluator) -> InProcess:
+def _simulating(options: argparse.Namespace, evaluator: Evaluator) -> Workers:
+    if options.scheduler is not None:
+        return Cluster(evaluator, options.scheduler, simulated=True)
     from cyclesim.explore.simulated import Simulator
     from cyclesim.simulation import available_cores
 
