@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclesim.console import announce, print_warnings, progress_bar
+from cyclesim.console import announce, interruptible, print_warnings, progress_bar
 from cyclesim.errors import BadInput
 from cyclesim.explore.cluster import Cluster
 from cyclesim.explore.drawing import draw
@@ -77,7 +77,7 @@ def _explore(
         exploration = Exploration(evaluator, table, parts)
         workers = stack.enter_context(_workers(options, plan, evaluator, exploration))
         total, before = plan.evaluations(evaluator.space.points), exploration.rows
-        advance = stack.enter_context(progress_bar(total, options.quiet, "point", "exploring"))
+        advance = _advance(stack, options, total, "exploring")
         advance(before)
         began = time.perf_counter()
         if plan.search == "exhaustive":
@@ -95,6 +95,18 @@ def _explore(
     told = summary(evaluator, exploration, inputs, {**more, "wall_seconds": time.perf_counter() - started})
     folder.publish(told)
     return told
+
+
+def _advance(stack: ExitStack, options: argparse.Namespace, total: int, what: str) -> Callable[[int], None]:
+    """Return what is told of points that are kept: it moves the bar, and is where Ctrl-C ends the work."""
+    bar = stack.enter_context(progress_bar(total, options.quiet, "point", what))
+    check = stack.enter_context(interruptible())
+
+    def advance(points: int) -> None:
+        bar(points)
+        check()
+
+    return advance
 
 
 def _workers(options: argparse.Namespace, plan: Plan, evaluator: Evaluator, exploration: Exploration) -> Workers:
@@ -134,7 +146,7 @@ def _refine(
         parts.begin()
         refined = Exploration(evaluator, table, parts)
         workers = stack.enter_context(_simulating(options, evaluator))
-        advance = stack.enter_context(progress_bar(len(points), options.quiet, "point", "simulating"))
+        advance = _advance(stack, options, len(points), "simulating")
         advance(refined.rows)
         tasks = (points[places] for places in pieces(refined.rows, len(points), SIMULATED_ROWS))
         for block in workers.blocks(tasks):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Protocol
 
@@ -95,12 +97,19 @@ _evaluator: Evaluator | None = None
 
 
 def _begin(evaluator: Evaluator) -> None:
-    """Keep what all tasks of this process need; leave Ctrl-C to the process that gave them."""
-    import signal
-
+    """Keep what all tasks of this process need; leave Ctrl-C to the process that gave them, and end with it."""
     global _evaluator
     _evaluator = evaluator
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that gave it tasks was killed."""
+    parent = parent_process()
+    assert parent is not None, "workers are started by another process"
+    parent.join()
+    os._exit(1)
 
 
 def _evaluate(indices: Ints) -> Block:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 import cyclesim
 from cyclesim.columns import MachineColumns, PadColumns
+from cyclesim.console import interruptible
 from cyclesim.errors import BadInput
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.metrics import METRICS
@@ -189,3 +191,13 @@ def test_figures_of_ones_own_can_be_explored(tmp_path: Path) -> None:
     more = block.metrics["energy_pj_multiplier"][1] - block.metrics["energy_pj_multiplier"][0]
     assert more == pytest.approx(0.2 * macs[0])
     assert [len(own.values) for own in points.machines.own] == [1, 1]
+
+
+def test_an_interruption_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible() as check:  # noqa: PT012
+        check()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
