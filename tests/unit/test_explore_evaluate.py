@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,15 @@ def test_figures_of_ones_own_can_be_explored(tmp_path: Path) -> None:
     assert [len(own.values) for own in points.machines.own] == [1, 1]
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Ctrl-C as on a terminal, even where the tests run in the background and would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_an_interruption_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
     with pytest.raises(KeyboardInterrupt), interruptible() as check:  # noqa: PT012
         check()
