@@ -63,7 +63,8 @@ def _carry_out(arguments: Sequence[str] | None) -> int:
         print(problem, file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        more = "; finished layers are kept, and --resume goes on" if getattr(options, "begun", False) else ""
+        kept = getattr(options, "kept", "layers")
+        more = f"; finished {kept} are kept, and --resume goes on" if getattr(options, "begun", False) else ""
         print(f"cyclesim: interrupted{more}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
@@ -142,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
     _add_estimate(commands)
+    _add_explore(commands)
     listing = commands.add_parser("list", help="the networks and machines that come with cyclesim", allow_abbrev=False)
     listing.set_defaults(run=_list)
     _add_validate(commands)
@@ -192,6 +194,30 @@ def _add_estimate(commands: Any) -> None:
     command.set_defaults(run=_estimate)
 
 
+def _add_explore(commands: Any) -> None:
+    from cyclesim.explore.plan import EVALUATIONS, SEARCHES
+
+    explore = commands.add_parser(
+        "explore", help="find the best machines of a design space", allow_abbrev=False,
+        description="Evaluate the machines of a design space, and find those that no other one beats.",
+    )  # fmt: skip
+    add = explore.add_argument
+    add("space", metavar="SPACE.toml", help="networks, objectives, keys with their values, constraints")
+    add("-p", "--path", default="results", metavar="OUT", help="output folder (default %(default)s)")
+    add("--search", choices=SEARCHES, default="exhaustive", help="which points are evaluated (default all)")
+    add("--evaluate", choices=EVALUATIONS, default="model",
+        help="by the analytical model (default), the simulator, or the model with its best points simulated again")
+    add("--budget", type=_positive, metavar="N", help="points that a search evaluates (default a fiftieth of all)")
+    add("--seed", type=_not_negative, default=0, metavar="N", help="of a search (default 0)")
+    place = explore.add_mutually_exclusive_group().add_argument
+    place("--jobs", type=_positive, metavar="N", help="processes, or threads that simulate (default: the cores)")
+    place("--scheduler", metavar="ADDRESS", help="of a Dask cluster that evaluates in place of this machine")
+    add("--format", choices=["hdf5", "csv"], default="hdf5", help="csv: points.csv, too")
+    add("--resume", action="store_true", help="go on with an unfinished exploration of the same inputs")
+    add("-q", "--quiet", action="store_true", help="print nothing but warnings and errors")
+    explore.set_defaults(run=_explore, begun=False)
+
+
 def _add_validate(commands: Any) -> None:
     from cyclesim.validation import SUITES
 
@@ -235,6 +261,13 @@ def _estimate(options: argparse.Namespace) -> int:
     # The model multiplies no matrices. The threads that NumPy's BLAS would start cost more than the estimate itself.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from cyclesim.command_estimate import run
+
+    return run(options)
+
+
+def _explore(options: argparse.Namespace) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # processes share the cores, not matrix products
+    from cyclesim.command_explore import run
 
     return run(options)
 

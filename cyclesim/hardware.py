@@ -77,6 +77,18 @@ def variant_problem(dataflow: str, fold_overlap: str, os_drain: str, trim_folds:
     return None
 
 
+def number_formats(given: str | None, operand_bits: int) -> tuple[str, str] | None:
+    """Return the formats of operands and of their sums: the given ones, else the narrowest integers that fit.
+
+    None if the operands are wider than any.
+    """
+    if given is not None:
+        operand, _, sums = given.partition("/")
+        return operand, sums or ACCUMULATORS[operand][0]
+    fitting = [name for name in ACCUMULATORS if name.startswith("int") and FORMAT_BITS[name] >= operand_bits]
+    return (fitting[0], ACCUMULATORS[fitting[0]][0]) if fitting else None
+
+
 @dataclass(frozen=True)
 class Scratchpad:
     """Capacity of one on-chip buffer: bytes, or a number of words that wins over them."""
@@ -199,13 +211,7 @@ class Hardware:
 
         None if the operands are wider than any.
         """
-        given = self.technology.number_format
-        if given is not None:
-            operand, _, sums = given.partition("/")
-            return operand, sums or ACCUMULATORS[operand][0]
-        bits = max(self.ifmap_bits, self.filter_bits)
-        fitting = [name for name in ACCUMULATORS if name.startswith("int") and FORMAT_BITS[name] >= bits]
-        return (fitting[0], ACCUMULATORS[fitting[0]][0]) if fitting else None
+        return number_formats(self.technology.number_format, max(self.ifmap_bits, self.filter_bits))
 
     @property
     def follows_scalesim(self) -> bool:

@@ -33,6 +33,7 @@ CANDIDATES = 64
 class Estimates:
     """The model's figures of every layer on every machine, (layers, machines) int64 each."""
 
+    folds: Ints
     compute_cycles: Ints
     cold_start_cycles: Ints
     stall_cycles: Ints
@@ -67,6 +68,25 @@ def _evaluate(layers: LayerTable, machines: MachineTable, reuse: ReuseTable) -> 
     )
 
 
+def estimate_table(layers: LayerTable, machines: MachineTable, reuse: ReuseTable | None = None) -> Estimates:
+    """Estimate all layers of a table on all machines of one, at once: memory is that of all their points.
+
+    `reuse` are the curves of these layers on these machines, or on more of them; they are looked up if it is None.
+    """
+    one = _evaluate(layers, machines, reuse or reuse_table(layers, machines))
+    operands = ("ifmap", "filter", "psum", "ofmap")
+    return Estimates(
+        folds=layers.groups * one.folds.folds,
+        compute_cycles=one.cycles.compute,
+        cold_start_cycles=one.cycles.cold_start,
+        stall_cycles=one.cycles.stall,
+        drain_cycles=one.cycles.drain,
+        total_cycles=one.cycles.total,
+        **{f"sram_{operand}": getattr(one.sram, operand) for operand in operands},
+        **{f"dram_{operand}": getattr(one.dram, operand) for operand in operands},
+    )
+
+
 def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: int | None = None) -> Estimates:
     """Estimate every layer on every machine.
 
@@ -89,17 +109,9 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     wide = max(1, POINTS_AT_ONCE // max(1, count))
 
     def part(columns: MachineTable, places: Ints, reuse: ReuseTable) -> None:
-        one = _evaluate(rows, columns, reuse)
-        for name, values in {
-            "compute_cycles": one.cycles.compute,
-            "cold_start_cycles": one.cycles.cold_start,
-            "stall_cycles": one.cycles.stall,
-            "drain_cycles": one.cycles.drain,
-            "total_cycles": one.cycles.total,
-            **{f"sram_{operand}": getattr(one.sram, operand) for operand in ("ifmap", "filter", "psum", "ofmap")},
-            **{f"dram_{operand}": getattr(one.dram, operand) for operand in ("ifmap", "filter", "psum", "ofmap")},
-        }.items():
-            found[name][:, places] = values
+        one = estimate_table(rows, columns, reuse)
+        for name, values in found.items():
+            values[:, places] = getattr(one, name)
 
     parts = []
     for dataflow in DATAFLOWS:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.hardware import FOLD_OVERLAPS, Dataflow, Hardware
+from cyclesim.columns import MachineColumns
+from cyclesim.hardware import DATAFLOWS, FOLD_OVERLAPS, Dataflow, Hardware
 from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
 from cyclesim.model.reuse import Window
 from cyclesim.workload import Layer
@@ -98,27 +99,26 @@ class MachineTable:
     @classmethod
     def of(cls, machines: Sequence[Hardware]) -> MachineTable:
         """Return the rows of these machines, which have one dataflow."""
+        return cls.from_columns(MachineColumns.of(machines))
 
-        def row(values: Iterable[Any], kind: type[np.generic] = np.int64) -> NDArray[Any]:
-            return np.array(list(values), kind)[None, :]
-
-        fractions = [machine.active_fraction for machine in machines]
-        share = row(part.numerator for part in fractions), row(part.denominator for part in fractions)
-        limits = (m.dram_bandwidth_words_per_cycle if m.interface_bandwidth == "USER" else None for m in machines)
+    @classmethod
+    def from_columns(cls, machines: MachineColumns) -> MachineTable:
+        """Return the rows of these machines, which have one dataflow."""
+        share = machines.active_numerator[None, :], machines.active_denominator[None, :]
         return cls(
-            machines[0].dataflow,
-            row(machine.rows for machine in machines),
-            row(machine.cols for machine in machines),
-            row(FOLD_OVERLAPS.index(machine.fold_overlap) for machine in machines),
-            row((m.dataflow == "os" and m.os_drain == "bus" for m in machines), np.bool_),
-            row((machine.trim_folds for machine in machines), np.bool_),
-            *_split(row(m.ifmap_sram.words(m.ifmap_bits) for m in machines), *share),
-            *_split(row(m.filter_sram.words(m.filter_bits) for m in machines), *share),
-            *_split(row(m.ofmap_sram.words(m.ofmap_bits) for m in machines), *share),
-            *_split(row(m.ofmap_sram.words(m.psum_bits) for m in machines), *share),
-            row((np.inf if limit is None else limit for limit in limits), np.float64),
-            row((machine.dram_ports == "separate" for machine in machines), np.bool_),
-            row(machine.dram_latency_cycles for machine in machines),
+            DATAFLOWS[machines.dataflow[0]],
+            machines.rows[None, :],
+            machines.cols[None, :],
+            machines.overlap[None, :],
+            machines.on_bus[None, :],
+            machines.trimmed[None, :],
+            *_split(machines.ifmap.words(machines.ifmap_bits)[None, :], *share),
+            *_split(machines.filter.words(machines.filter_bits)[None, :], *share),
+            *_split(machines.ofmap.words(machines.ofmap_bits)[None, :], *share),
+            *_split(machines.ofmap.words(machines.psum_bits)[None, :], *share),
+            machines.bandwidth[None, :],
+            machines.separate[None, :],
+            machines.latency[None, :],
         )
 
     @property

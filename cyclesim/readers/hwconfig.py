@@ -62,11 +62,24 @@ def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tup
         outside of its tables; the place is the file's line or the option.
     """
     text = read_text(path)
-    hardware, warnings, given = _parse(text, Path(path).stem, overrides)
+    hardware, warnings, given = _with_components(text, Path(path), overrides)
     if hardware.follows_scalesim or not hardware.technology.is_given:
         return hardware, warnings
-    hardware = with_components(hardware, Path(path).parent, given)
     return hardware, [*warnings, *check_technology(text, hardware, given)]
+
+
+def read_unpriced(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Hardware, list[str]]:
+    """Do what `read_hardware` does, but leave unsaid whether the machine can be priced."""
+    return _with_components(read_text(path), Path(path), overrides)[:2]
+
+
+def _with_components(
+    text: Text, path: Path, overrides: Mapping[str, str] | None
+) -> tuple[Hardware, list[str], dict[str, Setting]]:
+    hardware, warnings, given = _parse(text, path.stem, overrides)
+    if not hardware.follows_scalesim:
+        hardware = with_components(hardware, path.parent, given)
+    return hardware, warnings, given
 
 
 def parse_hardware(

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from cyclesim.columns import AS_NEEDED
 from cyclesim.costs import CHIP_COMPONENTS, COMPONENTS
 from cyclesim.errors import BadInput
 from cyclesim.hardware import FORMAT_BITS, SRAM_PORTS, Hardware
 from cyclesim.technology.activity import LayerCounts, activity
 from cyclesim.technology.components import FIGURES
-from cyclesim.technology.designs import AS_NEEDED, DesignTable
+from cyclesim.technology.designs import DesignTable
 from cyclesim.technology.energy import layer_energies
 from cyclesim.technology.prices import CLOCK_PARTS, PROBLEMS, Prices, Problem, price
 from cyclesim.technology.scratchpad import PADS

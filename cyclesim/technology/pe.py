@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cyclesim.columns import FORMATS, NO_FORMAT
 from cyclesim.hardware import FORMAT_BITS
-from cyclesim.technology.designs import DB, NO_FORMAT, NONE, PIPE, PIPE1, PIPE2, DesignTable
+from cyclesim.technology.designs import DB, NONE, PIPE, PIPE1, PIPE2, DesignTable
 from cyclesim.technology.node import area_factor, delay_factor, energy_factor
-from cyclesim.technology.tables import FORMATS, Floats, Ints, units
+from cyclesim.technology.tables import Floats, Ints, units
 
 _BITS = np.array([FORMAT_BITS[name] for name in FORMATS])
 _IS_INTEGER = np.array([name.startswith("int") for name in FORMATS])

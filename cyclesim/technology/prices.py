@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cyclesim.columns import NO_FORMAT
 from cyclesim.costs import CHIP_COMPONENTS
 from cyclesim.technology.activity import skew_registers
-from cyclesim.technology.designs import NO_FORMAT, DesignTable
+from cyclesim.technology.designs import DesignTable
 from cyclesim.technology.node import LARGEST_NM, SMALLEST_NM
 from cyclesim.technology.pe import PePrices, price_pe
 from cyclesim.technology.scratchpad import PADS, PadPrices, price_scratchpad

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cyclesim.columns import AS_NEEDED
 from cyclesim.hardware import DEVICES
 from cyclesim.technology.components import OwnFigures
-from cyclesim.technology.designs import AS_NEEDED, IS, WIDE, DesignTable
+from cyclesim.technology.designs import IS, WIDE, DesignTable
 from cyclesim.technology.node import SMALLEST_NM, area_factor, energy_factor
 from cyclesim.technology.tables import (
     AREA_MM2,

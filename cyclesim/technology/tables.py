@@ -10,16 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.hardware import DEVICES, DRAM_TYPES, FORMAT_BITS, SRAM_PORTS
+from cyclesim.columns import FORMATS
+from cyclesim.hardware import DEVICES, DRAM_TYPES, SRAM_PORTS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 DATA = Path(__file__).resolve().parent / "data"
-
-FORMATS: tuple[str, ...] = tuple(FORMAT_BITS)
-"""Number formats in the order of their codes."""
 
 SRAM_NODES_NM = np.array([22.0, 32.0, 45.0, 65.0, 90.0])
 SRAM_WORD_BITS = 2 ** np.arange(3, 12)

@@ -31,7 +31,7 @@ from tests.laws.strategies import EVERY_VARIANT, array_machine, small_layers
 every_variant = pytest.mark.parametrize(("variant", "trimmed"), EVERY_VARIANT)
 sides = st.integers(1, 20)
 LIMITS = {"mean": 0.013, "p95": 0.065, "cold_start": 0.0005, "stall": 0.013, "drain": 0.0001}
-"""Errors of total cycles, and of their parts as shares of them, of the points in the test; a little more than reached."""
+"""Errors of total cycles, and of their parts as shares of them: little more than the points of the test reach."""
 OPERANDS = ("ifmap", "filter", "psum", "ofmap")
 
 
@@ -175,11 +175,13 @@ def test_a_lookahead_of_less_than_a_cycles_words_does_not_slow_the_model_down() 
 
 
 @pytest.mark.parametrize("dataflow", ["ws", "is"])
-@pytest.mark.parametrize("latency", [1, 20, 200, 100_000])
+@pytest.mark.parametrize("latency", [1, 20, 200])
 def test_idle_rows_while_loading_do_not_hide_the_latency(dataflow: str, latency: int) -> None:
     layer = Layer("product", 0, "gemm", GemmShape(m=64, n=8, k=8))
-    machine = array_machine(dataflow, False, 9, 8)
-    hardware = replace(machine, interface_bandwidth="CALC", dram_latency_cycles=latency)
+    large = Scratchpad(size_words=10**6)
+    plain = array_machine(dataflow, False, 9, 8, (0, 10**6, 2 * 10**6))
+    machine = replace(plain, ifmap_sram=large, filter_sram=large, ofmap_sram=large)
+    hardware = replace(machine, dram_latency_cycles=latency)
     run, found = cyclesim.simulate(network(layer), hardware).layers[0], estimate(network(layer), hardware).layers[0]
     assert found.cold_start_cycles == run.cold_start_cycles
     assert found.total_cycles == run.total_cycles

@@ -1,0 +1,220 @@
+"""Figures of an exploration: objectives against each other, the front's keys, what each key does, how a search went.
+
+What `write_figures` is given need not be all points of the space; the front always is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cyclesim.explore.effects import Array, Axes, Columns, Effect, effects, places
+from cyclesim.explore.scatter import Colors, Pareto, is_log, number, set_ticks, some
+from cyclesim.plots.style import COLORS, FAINT, MARKERS, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib import axes as panels
+    from matplotlib.figure import Figure
+
+History = Mapping[str, tuple[Array, Array]]
+"""Name of a search to its evaluations (g,), and the hypervolume reached by then, (g,) or (runs, g), 1 for all of it."""
+
+FORMS = ("png", "svg", "pdf")
+DOTS_PER_INCH = 300
+"""Of the cloud in SVG and PDF, where all else is lines and text."""
+LABELS = {
+    "total_cycles": ("cycles", ""),
+    "time_s": ("time", "s"),
+    "total_energy_pj": ("energy", "pJ"),
+    "power_mw": ("power", "mW"),
+    "total_area_mm2": ("area", "mm²"),
+    "area_mm2": ("area", "mm²"),
+    "fj_per_op": ("energy per op", "fJ"),
+    "chip_fj_per_op": ("chip energy per op", "fJ"),
+    "tops": ("TOPS", ""),
+    "tops_per_mm2": ("TOPS/mm²", ""),
+    "tops_per_w": ("TOPS/W", ""),
+    "edp": ("energy × time", "J s"),
+    "pes": ("PEs", ""),
+}
+"""Name and unit of metrics; others stand under their own names."""
+UNITS = {
+    "s": {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9},
+    "pJ": {"pJ": 1.0, "nJ": 1e-3, "µJ": 1e-6, "mJ": 1e-9, "J": 1e-12},
+    "mW": {"mW": 1.0, "W": 1e-3},
+    "J s": {"J s": 1.0, "mJ s": 1e3, "µJ s": 1e6, "nJ s": 1e9, "pJ s": 1e12},
+}
+"""What a unit may be shown in, and the factors."""
+
+
+def write_figures(
+    folder: Path,
+    points: Columns,
+    front: Columns,
+    objectives: Mapping[str, str],
+    axes: Axes,
+    history: History | None = None,
+) -> list[Path]:
+    """Write all figures as PNG, SVG and PDF.
+
+    `pareto.*` shows two objectives, `pareto-X-Y.*` each pair of more, `-zoom` what is around the front; the rest are
+    `keys.*` (parallel coordinates of the front), `sensitivity.*` and, given a history, `convergence.*`.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists.
+    points : columns of keys and objectives, (n,) each, n >= 1
+        Feasible points.
+    front : columns of the same names, (k,) each, k >= 1
+        The non-dominated ones among all points.
+    objectives : mapping of str to {"min", "max"}
+    axes : mapping of str to sequence
+        Every key, and its values in their order.
+    history : mapping of str to (evaluations, shares), optional
+        Evaluations (g,) int64 and hypervolumes reached by then, relative to the best front: (g,) float64, or (runs, g)
+        for runs that differ in their seed.
+
+    Returns
+    -------
+    list of Path
+    """
+    varied = {key: list(values) for key, values in axes.items() if len(values) > 1}
+    moves = effects(points, varied, list(objectives))
+    units = {name: _in_units(front, name) for name in objectives}
+    points, front = ({**columns, **{name: columns[name] * factor for name, (_, factor) in units.items()}}
+                     for columns in (points, front))  # fmt: skip
+    labels = {name: text for name, (text, _) in units.items()}
+    colors = Colors(*_telling(front, varied, moves))
+    drawn: list[tuple[str, int, float, Callable[[Figure, panels.Axes], None]]] = []
+    for x, y in combinations(objectives, 2):
+        name = "pareto" if len(objectives) == 2 else f"pareto-{x}-{y}"
+        for suffix in ("", "-zoom"):
+            drawn.append(
+                (name + suffix, 1, 2.6, Pareto(points, front, objectives, x, y, colors, labels, bool(suffix)).draw)
+            )
+    if varied:
+        wide = 2 if len(varied) + len(objectives) > 5 else 1
+        drawn.append(("keys", wide, 2.6, lambda _, ax: _draw_keys(ax, front, objectives, labels, varied)))
+        height = 0.9 + 0.2 * len(varied)
+        drawn.append(("sensitivity", 1, height, lambda figure, ax: _draw_effects(figure, ax, moves, labels)))
+    if history:
+        drawn.append(("convergence", 1, 2.4, lambda _, ax: _draw_history(ax, history)))
+    paths = []
+    for name, columns, height, draw in drawn:
+        with new_figure(columns, height, 1, 1) as (figure, (ax,)):
+            figure.set_dpi(DOTS_PER_INCH)
+            draw(figure, ax)
+            for form in FORMS:
+                paths.append(folder / f"{name}.{form}")
+                save(figure, paths[-1], form)
+    return paths
+
+
+def _telling(front: Columns, axes: Axes, moves: Mapping[str, Sequence[Effect]]) -> tuple[str, Sequence[Any]]:
+    """Return the key by which points are coloured, and its values: of those that vary on the front, the strongest."""
+    strength = {key: sum(np.log(np.nan_to_num(middle, nan=1.0)) for _, middle, _ in moves[key]) for key in axes}
+    key = max(axes, key=lambda key: (len(np.unique(front[key])) > 1, strength[key]), default="")
+    return key, axes.get(key, ())
+
+
+def _in_units(front: Columns, name: str) -> tuple[str, float]:
+    """Return how an objective is labelled, and the factor to a unit in which the front's middle is from 1 to 1000."""
+    text, unit = LABELS.get(name, (name.replace("_", " "), ""))
+    middle = float(np.median(np.abs(front[name])))
+    choices = UNITS.get(unit, {unit: 1.0})
+    unit, factor = next((each for each in choices.items() if 1 <= each[1] * middle < 1000), next(iter(choices.items())))
+    return f"{text} [{unit}]" if unit else text, factor
+
+
+def _draw_keys(
+    ax: panels.Axes, front: Columns, objectives: Mapping[str, str], labels: Mapping[str, str], axes: Axes
+) -> None:
+    """Draw a line for each point of the front across its keys and objectives, coloured by the first objective."""
+    from matplotlib import colormaps
+    from matplotlib.collections import LineCollection
+
+    first = next(iter(objectives))
+    order = np.argsort(front[first], kind="stable")
+    shade = np.linspace(0, 1, len(order))
+    heights = []
+    for key, values in axes.items():
+        codes = places(front[key], values)[order]
+        # Lines through one value are spread, in the order of their colours, and can be told apart.
+        spread = np.zeros(len(codes))
+        for code in np.unique(codes):
+            here = np.flatnonzero(codes == code)
+            spread[here] = np.linspace(-0.5, 0.5, len(here) + 2)[1:-1] * min(1, len(here) / 20)
+        step = 1 / len(values)
+        heights.append((codes + 0.5 + 0.7 * spread) * step)
+    for name in objectives:
+        column = np.asarray(front[name], np.float64)[order]
+        column = np.log(column) if is_log(column) else column
+        extent = np.ptp(column)
+        heights.append((column - column.min()) / extent if extent else np.full(len(column), 0.5))
+    across = np.arange(len(heights))
+    lines = np.stack([np.broadcast_to(across, (len(order), len(across))), np.stack(heights, axis=1)], axis=2)
+    width = 0.8 if len(order) <= 100 else 0.35
+    ax.add_collection(LineCollection(list(lines), colors=colormaps["viridis"](0.92 * shade), linewidths=width,
+                                     rasterized=len(order) > 500))  # fmt: skip
+    names = [*axes, *(f"{labels[name]} ({'↓' if goal == 'min' else '↑'} better)" for name, goal in objectives.items())]
+    ax.set_xticks(across, names, rotation=30, ha="right", rotation_mode="anchor")
+    ax.set(xlim=(-0.3, len(across) - 0.5), ylim=(-0.03, 1.03), yticks=[])
+    ax.grid(False)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    texts: list[tuple[int, float, str]] = []
+    for place, values in enumerate(axes.values()):
+        texts += [(place, (i + 0.5) / len(values), str(values[i])) for i in some(len(values), 8)]
+    for place, name in enumerate(objectives, len(axes)):
+        ends = (front[name].min(), front[name].max())
+        texts += [(place, height, number(float(value))) for height, value in enumerate(ends)]
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.75}
+    for place, height, text in texts:
+        ax.text(place, height, f" {text}", va="center", fontsize=6, bbox=box, zorder=4)
+    ax.vlines(across, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
+
+
+def _draw_effects(
+    figure: Figure, ax: panels.Axes, moves: Mapping[str, Sequence[Effect]], labels: Mapping[str, str]
+) -> None:
+    """Draw a row for each key, the strongest first: the median of its effects, from their 10th to 90th percentile."""
+    keys = sorted(moves, key=lambda key: -max(np.nan_to_num(one[1], nan=0.0) for one in moves[key]))
+    for i, name in enumerate(labels.values()):
+        color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+        rows = np.arange(len(keys)) + (i - (len(labels) - 1) / 2) * 0.6 / len(labels)
+        low, middle, high = np.array([moves[key][i] for key in keys]).T
+        ax.hlines(rows, low, high, color=color, linewidth=1)
+        ax.plot(middle, rows, marker, color=color, markersize=4, label=name.partition(" [")[0])
+    ax.set_yticks(range(len(keys)), keys)
+    ax.set_ylim(len(keys) - 0.5, -0.5)
+    ax.grid(False, axis="y")
+    most = float(np.nanmax([one for key in keys for one in moves[key]], initial=1))
+    if most > 3:
+        ax.set_xscale("log")
+        set_ticks(ax.xaxis, 1, most)
+    ax.set_xlabel("greatest / least when this key alone changes")
+    figure.legend(loc="outside upper center", ncols=2)
+
+
+def _draw_history(ax: panels.Axes, history: History) -> None:
+    """Draw the hypervolume that each search reached: the median of its runs, and their range."""
+    for i, (name, (evaluations, shares)) in enumerate(history.items()):
+        percent = 100 * np.atleast_2d(shares)
+        color = COLORS[i % len(COLORS)]
+        ax.step(evaluations, np.median(percent, axis=0), where="post", color=color, linewidth=1.2,
+                linestyle=("-", "--", "-.", ":")[i % 4], label=name)  # fmt: skip
+        if len(percent) > 1:
+            ax.fill_between(evaluations, percent.min(axis=0), percent.max(axis=0), step="post", color=color, alpha=0.2,
+                            linewidth=0)  # fmt: skip
+    ax.axhline(100, color=FAINT, linewidth=0.8)
+    ax.set(
+        xlabel="evaluations",
+        ylabel="hypervolume [% of the best front's]",
+        xlim=(0, None),
+        ylim=(max(0, ax.get_ylim()[0]), 101),
+    )
+    ax.legend(loc="lower right")

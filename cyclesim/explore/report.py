@@ -1,0 +1,119 @@
+"""What an exploration leaves behind: points.h5 with its provenance, CSV files, figures, and the summary's contents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cyclesim import __version__
+from cyclesim.explore.evaluate import Evaluator
+from cyclesim.explore.exploration import Exploration
+from cyclesim.explore.parts import Parts, slices, some_rows
+from cyclesim.explore.plan import Plan
+from cyclesim.explore.store import FRONT, POINTS, POINTS_CSV
+from cyclesim.explore.table import PointTable
+
+Ints = NDArray[np.int64]
+
+
+def provenance(evaluator: Evaluator, plan: Plan) -> dict[str, Any]:
+    """Return what the points depend on: inputs, options and version."""
+    space = evaluator.space
+    networks = zip(space.networks, evaluator.networks, strict=True)
+    return {
+        "version": __version__,
+        "space_file": space.file,
+        "space": space.text,
+        "space_hash": _hash(space.text),
+        "machine": evaluator.machines.base.expanded(),
+        "machine_hash": _hash(space.machine.read_text(encoding="utf-8-sig", errors="replace")),
+        "figures_hash": _hash([sorted([*key, value] for key, value in own.values.items())
+                               for own in evaluator.machines.own]),
+        "networks": {each.name: each.weight for each in space.networks},
+        "network_hashes": {each.name: _hash([asdict(layer) for layer in found.layers]) for each, found in networks},
+        "search": plan.search,
+        "evaluate": plan.evaluate,
+        "seed": plan.seed,
+        "budget": plan.evaluations(space.points),
+    }  # fmt: skip
+
+
+def input_hash(inputs: Mapping[str, Any]) -> str:
+    """Return a hash of everything that the points depend on; where the space file lies is nothing of that."""
+    return _hash({name: value for name, value in inputs.items() if name != "space_file"})
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def write_points(
+    folder: Path, parts: Parts, table: PointTable, inputs: Mapping[str, Any], rows: Ints, csv: bool
+) -> Ints:
+    """Write points.h5, pareto.csv with some of its rows, and points.csv if asked for; return these rows' indices."""
+    import h5py
+
+    attributes = {
+        name: value if isinstance(value, str | int) else json.dumps(value) for name, value in inputs.items()
+    }
+    libraries = {name: version(name) for name in ("numpy", "h5py")}
+    attributes |= {"format": "cyclesim-points", "python": sys.version.split()[0], "libraries": json.dumps(libraries)}
+    parts.join(folder / POINTS, {**attributes, "input_hash": input_hash(inputs), "state": "complete"})
+    names = [column.name for column in table.columns]
+    with h5py.File(folder / POINTS, "r") as file:
+        best = some_rows(file, names, rows)
+        table.write_csv(folder / FRONT, [best])
+        if csv:
+            table.write_csv(folder / POINTS_CSV, (block for _, block in slices(file, names)))
+    found: Ints = best["point"]
+    return found
+
+
+def front_rows(exploration: Exploration) -> Ints:
+    """Return the rows on the front, best by the first objective first."""
+    rows: Ints = exploration.frontier.rows[exploration.frontier.best_first]
+    return rows
+
+
+def summary(
+    evaluator: Evaluator, exploration: Exploration, inputs: Mapping[str, Any], more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what summary.json holds."""
+    counts = exploration.reasons.tolist()
+    infeasible = {text: count for text, count in zip(evaluator.reasons[1:], counts[1:], strict=True) if count}
+    return {
+        "format": "cyclesim-exploration",
+        **{name: inputs[name] for name in (
+            "version", "space_file", "space_hash", "networks", "network_hashes", "search", "evaluate", "seed"
+        )},
+        "axes": {axis.key: len(axis) for axis in evaluator.space.axes},
+        "objectives": {each.metric: "max" if each.maximised else "min" for each in evaluator.space.objectives},
+        "constraints": [each.text for each in evaluator.space.constraints],
+        "points": evaluator.space.points,
+        "evaluated": sum(counts),
+        "feasible": counts[0],
+        "infeasible": infeasible,
+        "front": len(exploration.frontier.rows),
+        "best": _best(exploration),
+        **more,
+        "machine": inputs["machine"],
+    }  # fmt: skip
+
+
+def _best(exploration: Exploration) -> dict[str, float]:
+    """Return the best value of each objective."""
+    values = exploration.frontier.values
+    if not len(values):
+        return {}
+    best: Sequence[float] = values.min(axis=0).tolist()
+    objectives = exploration.space.objectives
+    return {each.metric: -value if each.maximised else value for each, value in zip(objectives, best, strict=True)}

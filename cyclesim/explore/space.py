@@ -1,0 +1,214 @@
+"""A design space as SPACE.toml describes it: axes, networks with weights, objectives, constraints.
+
+A point is an integer: its digits, one an axis and the last axis the lowest, are positions among the axes' values.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cyclesim import shipped
+from cyclesim.errors import BadInput
+from cyclesim.explore.axes import Axis, read_axes
+from cyclesim.explore.metrics import METRICS, metric_name
+from cyclesim.readers.text import got, printable, read_text
+from cyclesim.readers.toml import Number, Toml, parse_toml
+
+Ints = NDArray[np.int64]
+
+MOST_POINTS = 2**62
+_TABLES = ("explore", "space", "constraints")
+_KEYS = ("machine", "networks", "objectives")
+_BOUND = re.compile(r"\s*(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric that is to be small, or large."""
+
+    metric: str
+    maximised: bool
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound of a metric, inclusive."""
+
+    metric: str
+    at_most: bool
+    bound: float
+    text: str
+
+
+@dataclass(frozen=True)
+class WeightedNetwork:
+    """A network's name or path as it is given, where it lies, and how often it runs in one inference of the mix."""
+
+    name: str
+    path: Path
+    weight: float
+
+
+@dataclass(frozen=True)
+class Space:
+    """A design space; `file` and `text` are those of SPACE.toml."""
+
+    file: str
+    text: str
+    machine: Path
+    networks: tuple[WeightedNetwork, ...]
+    objectives: tuple[Objective, ...]
+    axes: tuple[Axis, ...]
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each axis has."""
+        return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def points(self) -> int:
+        """Points of the space."""
+        return math.prod(self.sizes)
+
+    def line_of(self, key: str) -> int | None:
+        """Return the line of SPACE.toml on which a key of the .cfg has its values, None if it is not explored."""
+        return next((axis.line for axis in self.axes if axis.key == key), None)
+
+    def decode(self, indices: Ints) -> Ints:
+        """Return the positions of points (n,) on the axes, (n, axes) int64."""
+        codes = np.empty((len(indices), len(self.axes)), np.int64)
+        rest = np.asarray(indices, np.int64)
+        for axis in range(len(self.axes) - 1, -1, -1):
+            rest, codes[:, axis] = np.divmod(rest, self.sizes[axis])
+        return codes
+
+    def encode(self, codes: Ints) -> Ints:
+        """Return the indices (n,) of points that have these positions on the axes, (n, axes)."""
+        indices = np.zeros(len(codes), np.int64)
+        for axis, size in enumerate(self.sizes):
+            indices = indices * size + codes[:, axis]
+        return indices
+
+
+def read_space(path: Path) -> Space:
+    """Read SPACE.toml; the machine and the networks are found, not read.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read or something in it cannot be used.
+    """
+    toml = parse_toml(read_text(path))
+    for name in toml.tables:
+        if name not in _TABLES:
+            raise toml.error(f"tables must be among {', '.join(_TABLES)} {got(name, _TABLES)}", name)
+    explore = toml.tables.get("explore")
+    if not isinstance(explore, Mapping):
+        raise toml.error("[explore] must name networks and objectives", "explore")
+    for name in explore:
+        if name not in _KEYS:
+            raise toml.error(f"keys of [explore] must be among {', '.join(_KEYS)} {got(name, _KEYS)}", "explore", name)
+    space = Space(
+        file=toml.text.file,
+        text="\n".join(toml.text.lines) + "\n",
+        machine=_machine(toml, explore.get("machine", "default")),
+        networks=_networks(toml, explore.get("networks")),
+        objectives=_objectives(toml, explore.get("objectives")),
+        axes=read_axes(toml),
+        constraints=_constraints(toml, toml.tables.get("constraints", {})),
+    )
+    if space.points > MOST_POINTS:
+        raise toml.error(f"[space] must have at most {MOST_POINTS} points (got {space.points})", "space")
+    return space
+
+
+def _found(toml: Toml, kind: str, name: str, key: str) -> Path:
+    """Return the path of a shipped or the user's own file, which may be relative to the space file's folder."""
+    beside = Path(toml.text.file).parent / name
+    try:
+        found = shipped.find(kind, name)
+    except BadInput as problem:
+        raise toml.error(f"{key}: {problem.message}", "explore", key, name) from None
+    return beside if found == Path(name) and beside.is_file() else found
+
+
+def _machine(toml: Toml, name: Any) -> Path:
+    if not isinstance(name, str) or not name:
+        raise toml.error("machine must be the name of a shipped machine or a path", "explore", "machine")
+    return _found(toml, "hwconfigs", name, "machine")
+
+
+def _networks(toml: Toml, given: Any) -> tuple[WeightedNetwork, ...]:
+    rule = "networks must be a list of names and paths, or a table of their weights"
+    if isinstance(given, list):
+        weights = [(name, 1) for name in given]
+    elif isinstance(given, Mapping):
+        weights = list(given.items())
+    else:
+        raise toml.error(rule, "explore", "networks")
+    if not weights or not all(isinstance(name, str) and name for name, _ in weights):
+        raise toml.error(f"{rule}, and have at least one", "explore", "networks")
+    found: dict[str, WeightedNetwork] = {}
+    for name, weight in weights:
+        if name in found:
+            message = f"networks must have each network once (got '{printable(name[:60])}' again)"
+            raise toml.error(message, "explore", "networks")
+        try:
+            number = float(weight) if isinstance(weight, int | Number) and not isinstance(weight, bool) else math.nan
+        except (ValueError, OverflowError):
+            number = math.nan
+        if not 0 < number < math.inf:
+            shown = got(printable(str(weight)))
+            raise toml.error(f"networks: the weight of {printable(name[:60])} must be a number above 0 {shown}",
+                             "explore", "networks", name)  # fmt: skip
+        found[name] = WeightedNetwork(name, _found(toml, "topologies", name, "networks"), number)
+    return tuple(found.values())
+
+
+def _metric(toml: Toml, written: str, *place: str) -> str:
+    metric = metric_name(written)
+    if metric is None:
+        message = f"{place[-1]} must name metrics of docs/exploration.md {got(written, METRICS)}"
+        raise toml.error(message, *place, written)
+    return metric
+
+
+def _objectives(toml: Toml, given: Any) -> tuple[Objective, ...]:
+    place = ("explore", "objectives")
+    if not isinstance(given, Mapping) or not given:
+        raise toml.error('objectives must give at least one metric its direction: { metric = "min" }', *place)
+    found: dict[str, Objective] = {}
+    for written, direction in given.items():
+        metric = _metric(toml, written, *place)
+        if direction not in ("min", "max"):
+            tail = got(str(direction), ("min", "max"))
+            raise toml.error(f'objectives: {metric} must be "min" or "max" {tail}', *place, written)
+        if metric in found:
+            raise toml.error(f"objectives must have each metric once (got {metric} again)", *place, written)
+        found[metric] = Objective(metric, direction == "max")
+    return tuple(found.values())
+
+
+def _constraints(toml: Toml, given: Any) -> tuple[Constraint, ...]:
+    if not isinstance(given, Mapping):
+        raise toml.error('[constraints] must be a table of metrics: metric = "<= value"', "constraints")
+    found: dict[str, Constraint] = {}
+    for written, bound in given.items():
+        metric = _metric(toml, written, "constraints")
+        match = _BOUND.fullmatch(bound) if isinstance(bound, str) and not isinstance(bound, bool) else None
+        if match is None or not math.isfinite(float(match[2])):
+            rule = f'{metric} must be bounded as "<= value" or ">= value"'
+            raise toml.error(f"{rule} {got(str(bound))}", "constraints", written)
+        if metric in found:
+            raise toml.error(f"constraints must have each metric once (got {metric} again)", "constraints", written)
+        found[metric] = Constraint(metric, match[1] == "<=", float(match[2]), f"{metric} {match[1]} {match[2]}")
+    return tuple(found.values())

@@ -1,0 +1,153 @@
+"""Figures of an exploration: what is drawn, and that it fits a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from PIL import Image
+
+from cyclesim.explore import figures, scatter
+from cyclesim.explore.effects import Axes, Columns, effects
+from cyclesim.explore.pareto import front
+from cyclesim.explore.scatter import number, some
+
+AXES: Axes = {"ArrayHeight": [8, 16, 32, 64], "Dataflow": ["os", "ws", "is"], "OfmapSramSzkB": [16, 64], "Fixed": [1]}
+Draw = Callable[..., dict[str, Figure]]
+
+
+def columns(axes: Axes = AXES) -> Columns:
+    """All points of a space, with time and throughput that grow apart by decades."""
+    found: dict[str, Any] = {
+        key: np.array(column) for key, column in zip(axes, zip(*product(*axes.values()), strict=True), strict=True)
+    }
+    flow = np.array([["os", "ws", "is"].index(value) for value in found["Dataflow"]])
+    found["time_s"] = 1 / found["ArrayHeight"] ** 2 * (1 + flow) / found["OfmapSramSzkB"] ** 0.1
+    found["tops"] = 1.0 / found["ArrayHeight"] * (3 + flow)
+    return found
+
+
+def chosen(points: Columns, goals: dict[str, str]) -> Columns:
+    signed = np.stack([points[name] * (1 if goal == "min" else -1) for name, goal in goals.items()], axis=1)
+    return {name: column[front(signed)] for name, column in points.items()}
+
+
+@pytest.fixture
+def draw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Draw:
+    """Gives figures by the name of their files, without writing these."""
+    found: dict[str, Figure] = {}
+    monkeypatch.setattr(figures, "FORMS", ("png",))
+    monkeypatch.setattr(figures, "save", lambda figure, path, form: found.update({path.stem: figure}))
+
+    def drawn(points: Columns, goals: dict[str, str], axes: Axes = AXES, **more: Any) -> dict[str, Figure]:
+        figures.write_figures(tmp_path, points, chosen(points, goals), goals, axes, **more)
+        return found
+
+    return drawn
+
+
+def test_figures_are_written_in_three_forms_and_as_wide_as_a_column(tmp_path: Path) -> None:
+    points, goals = columns(), {"time_s": "min", "tops": "max"}
+    fixed: Axes = {key: values[:1] for key, values in AXES.items()}
+    written = figures.write_figures(tmp_path, points, chosen(points, goals), goals, fixed)
+    names = ["pareto.pdf", "pareto.png", "pareto.svg", "pareto-zoom.pdf", "pareto-zoom.png", "pareto-zoom.svg"]
+    assert sorted(path.name for path in written) == sorted(names)
+    with Image.open(tmp_path / "pareto.png") as image:
+        assert image.width == 3.5 * 200
+    assert (tmp_path / "pareto.pdf").read_bytes().startswith(b"%PDF")
+    assert all(path.stat().st_size < 200_000 for path in written)
+
+
+def test_two_objectives_are_one_plot_with_units_and_what_is_better(draw: Draw) -> None:
+    drawn = draw(columns(), {"time_s": "min", "tops": "max"})
+    assert list(drawn) == ["pareto", "pareto-zoom", "keys", "sensitivity"]
+    axes = drawn["pareto"].axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time [ms]  (← better)", "TOPS  (→ better)")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+
+
+def test_three_objectives_are_a_plot_for_each_pair_and_one_is_none(draw: Draw) -> None:
+    points = {**columns(), "edp": np.full(24, -1.0)}
+    drawn = draw(points, {"time_s": "min", "tops": "max", "edp": "min"})
+    pairs = ["pareto-time_s-tops", "pareto-time_s-edp", "pareto-tops-edp"]
+    assert [name for name in drawn if "pareto" in name and "zoom" not in name] == pairs
+    drawn.clear()
+    assert list(draw(points, {"time_s": "min"})) == ["keys", "sensitivity"]
+
+
+def test_the_cloud_is_thinned_to_a_point_for_each_cell_and_the_front_is_whole(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scatter, "CELLS", (10, 10))
+    rng = np.random.default_rng(0)
+    points = {"Dataflow": rng.choice(["os", "ws"], 5000), "time_s": 1 + rng.random(5000)}
+    points["tops"] = points["time_s"] + 1e-9 * rng.random(5000)
+    goals = {"time_s": "min", "tops": "max"}
+    drawn = draw(points, goals, {"Dataflow": ["os", "ws"]})["pareto"].axes[0]
+    cloud, *marks = (np.asarray(each.get_offsets()) for each in drawn.collections)
+    assert 10 <= len(cloud) <= 19
+    assert sum(map(len, marks)) == len(chosen(points, goals)["tops"]) > 1000
+
+
+def test_points_are_coloured_by_the_strongest_key_that_varies_on_the_front(draw: Draw) -> None:
+    goals = {"time_s": "min", "tops": "max"}
+    assert draw(columns(), goals)["pareto"].axes[1].get_ylabel() == "ArrayHeight"
+    # Only the highest array is on this front, and Dataflow does more than the scratchpad.
+    points = {**columns(), "tops": columns()["ArrayHeight"] * np.where(columns()["Dataflow"] == "is", 2, 1)}
+    legend = draw(points, goals)["pareto"].legends[0]
+    assert legend.get_title().get_text() == "Dataflow"
+    assert [text.get_text() for text in legend.get_texts()] == ["os", "ws", "is"]
+
+
+def test_parallel_coordinates_have_a_line_for_each_point_and_an_axis_for_each_key_that_varies(draw: Draw) -> None:
+    goals = {"time_s": "min", "tops": "max"}
+    axes = draw(columns(), goals)["keys"].axes[0]
+    assert len(axes.collections[0].get_paths()) == len(chosen(columns(), goals)["tops"])
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        "ArrayHeight", "Dataflow", "OfmapSramSzkB", "time [ms] (↓ better)", "TOPS (↑ better)",
+    ]  # fmt: skip
+
+
+def test_convergence_is_in_per_cent_with_the_range_of_runs(draw: Draw) -> None:
+    history = {
+        "nsga2": (np.array([10, 20]), np.array([[0.5, 0.9], [0.7, 0.9], [0.6, 1.0]])),
+        "random": (np.array([10, 20]), np.array([0.4, 0.5])),
+    }
+    axes = draw(columns(), {"time_s": "min", "tops": "max"}, history=history)["convergence"].axes[0]
+    lines = {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in axes.lines[:2]}
+    assert lines == {"nsga2": [60, 90], "random": [40, 50]}
+    assert len(axes.collections) == 1
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_an_effect_is_the_greatest_over_the_least_of_points_that_differ_in_one_key(data: st.DataObject) -> None:
+    kept = data.draw(st.lists(st.sampled_from(range(24)), unique=True, min_size=1))
+    sign = data.draw(st.sampled_from([1, -1]))
+    points = {name: column[kept] for name, column in columns().items()}
+    points["time_s"] = sign * points["time_s"]
+    found = effects(points, AXES, ["time_s"])
+    rows = list(zip(*(points[key].tolist() for key in AXES), strict=True))
+    for place, key in enumerate(AXES):
+        groups: dict[tuple[Any, ...], list[float]] = {}
+        for row, value in zip(rows, points["time_s"].tolist(), strict=True):
+            groups.setdefault((*row[:place], *row[place + 1 :]), []).append(value)
+        several = [group for group in groups.values() if len(group) > 1]
+        size = np.median(np.abs(points["time_s"]))
+        moves = [max(group) / min(group) if sign > 0 else 1 + (max(group) - min(group)) / size for group in several]
+        expected = np.quantile(moves, (0.1, 0.5, 0.9)) if moves else np.full(3, np.nan)
+        np.testing.assert_allclose(found[key][0], expected, rtol=1e-12)
+
+
+def test_numbers_have_three_digits_and_powers_where_they_are_long() -> None:
+    assert [number(value) for value in (0, 0.00234567, 1000, 1234.5, 12.0)] == ["0", "0.00235", "1000", "1230", "12"]
+    assert [number(value) for value in (1e5, 2.5e-7)] == ["$10^{5}$", r"$2.5\times10^{-7}$"]
+    assert some(5, 8) == [0, 1, 2, 3, 4]
+    assert some(32, 8) == [3, 7, 11, 15, 19, 23, 27, 31]

@@ -1,0 +1,153 @@
+"""Searches: what they may evaluate, that a seed repeats them, and that they find what is best."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from cyclesim.errors import BadInput
+from cyclesim.explore.pareto import front, share
+from cyclesim.explore.search import KINDS, Codes, Feasible, Objectives, progress, search
+
+SIZES = (9, 8, 3, 7, 7, 5)
+
+
+def needs_pymoo(kind: str) -> None:
+    if kind == "nsga2":
+        pytest.importorskip("pymoo", reason="pymoo is not installed: pip install 'cyclesim[explore]'")
+
+
+class Space:
+    """An accelerator in a few terms: time, energy and area of an array with two scratchpads and a channel."""
+
+    def __init__(self, sizes: Sequence[int] = SIZES, most_area: float = np.inf) -> None:
+        self.sizes, self.most_area = sizes, most_area
+        self.asked: list[Codes] = []
+
+    def __call__(self, codes: Codes) -> tuple[Objectives, Feasible]:
+        self.asked.append(codes)
+        return self.of(codes)
+
+    def of(self, codes: Codes) -> tuple[Objectives, Feasible]:
+        rows, cols, dataflow, ifmap, ofmap, channel = codes.T
+        pes = 2.0 ** (rows + cols)
+        fits = np.minimum(1, 0.05 + 0.12 * ifmap * (1 + (dataflow == 1)) / 2 + 0.03 * ofmap * (dataflow != 1))
+        steps = np.ceil(5000 / 2.0**rows) * np.ceil(700 / 2.0**cols) * (300 + 2.0**rows * (dataflow + 1))
+        time = np.maximum(steps, 3e6 / fits / 2.0**channel)
+        area = pes * 2 + 40 * 2.0**ifmap + 60 * 2.0**ofmap + 100 * channel
+        energy = 1e6 * (1 + 0.1 * ifmap + 0.1 * ofmap) + 4e5 / fits + 0.001 * area * time / 100
+        return np.stack([time, energy, area], axis=1), area <= self.most_area
+
+    @property
+    def all_codes(self) -> Codes:
+        return np.stack(np.unravel_index(np.arange(np.prod(self.sizes)), self.sizes), axis=1).astype(np.int64)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("budget", [0, 1, 37, 500])
+def test_a_search_evaluates_no_point_twice_and_no_more_than_its_budget(kind: str, budget: int) -> None:
+    needs_pymoo(kind)
+    space = Space()
+    generations = search(kind, SIZES, space, budget, seed=1)
+    assert [codes.tolist() for codes in generations] == [codes.tolist() for codes in space.asked]
+    assert all(codes.dtype == np.int64 and len(codes) for codes in generations)
+    points = [tuple(point) for codes in generations for point in codes.tolist()]
+    assert len(points) == len(set(points)) == budget
+    assert all(0 <= code < size for point in points for code, size in zip(point, SIZES, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sizes", [(2, 1, 1, 3, 1, 1), (4, 3, 3, 2, 3, 1)])
+def test_a_search_with_budget_to_spare_evaluates_all_points(kind: str, sizes: tuple[int, ...]) -> None:
+    needs_pymoo(kind)
+    generations = search(kind, sizes, Space(sizes), 10_000, seed=1)
+    assert len(np.unique(np.concatenate(generations), axis=0)) == np.prod(sizes)
+    assert sum(map(len, generations)) == np.prod(sizes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_repeats_a_search(kind: str) -> None:
+    needs_pymoo(kind)
+    first, again, other = (search(kind, SIZES, Space(), 150, seed) for seed in (7, 7, 8))
+    assert [codes.tolist() for codes in first] == [codes.tolist() for codes in again]
+    assert [codes.tolist() for codes in first] != [codes.tolist() for codes in other]
+
+
+@pytest.mark.parametrize("most_area", [np.inf, 3000])
+def test_nsga2_finds_the_front_with_a_part_of_the_evaluations(most_area: float) -> None:
+    needs_pymoo("nsga2")
+    space = Space(most_area=most_area)
+    reached = {kind: [] for kind in ("nsga2", "random")}  # type: dict[str, list[float]]
+    values, feasible = space.of(space.all_codes)
+    best = values[feasible][front(values[feasible])]
+    for seed in range(5):
+        for kind, found in reached.items():
+            values, feasible = space.of(np.concatenate(search(kind, SIZES, space, 1000, seed)))
+            found.append(share(values[feasible], best))
+    assert np.median(reached["nsga2"]) > 0.99
+    assert np.median(reached["nsga2"]) > np.median(reached["random"])
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_ga_finds_the_best_of_the_objective_that_alone_counts(column: int) -> None:
+    space = Space()
+    weights = [float(i == column) for i in range(3)]
+    values, _ = space.of(np.concatenate(search("ga", SIZES, space, 1000, 3, weights)))
+    everything, _ = space.of(space.all_codes)
+    assert values[:, column].min() == everything[:, column].min()
+
+
+def test_ga_weighs_objectives_relative_to_their_size() -> None:
+    """A factor on an objective changes nothing; a negated one, such as GFLOPs, is maximised."""
+
+    def scaled(codes: Codes) -> tuple[Objectives, Feasible]:
+        return np.stack([codes[:, 0] * 1e9, -codes[:, 1] * 1e-9], axis=1), np.ones(len(codes), np.bool_)
+
+    def plain(codes: Codes) -> tuple[Objectives, Feasible]:
+        return np.stack([codes[:, 0], -codes[:, 1]], axis=1).astype(float), np.ones(len(codes), np.bool_)
+
+    found = [np.concatenate(search("ga", (30, 40), evaluate, 300, 1)) for evaluate in (scaled, plain)]
+    assert found[0].tolist() == found[1].tolist()
+    assert [0, 39] in found[0].tolist()
+
+
+@pytest.mark.parametrize("kind", ["nsga2", "ga"])
+def test_points_without_finite_objectives_are_infeasible_and_the_search_goes_on(kind: str) -> None:
+    needs_pymoo(kind)
+
+    def evaluate(codes: Codes) -> tuple[Objectives, Feasible]:
+        values = np.where(codes[:, :1] == 5, codes[:, 1:3], np.nan).astype(float)
+        return values, np.ones(len(codes), np.bool_)
+
+    found = np.concatenate(search(kind, (60, 20, 20), evaluate, 600, 2))
+    assert [5, 0, 0] in found.tolist()
+
+
+def test_a_huge_space_is_searched_without_listing_it() -> None:
+    sizes = (1000,) * 6
+    found = np.concatenate(search("ga", sizes, lambda codes: (codes[:, :1].astype(float), codes[:, 1] > 2), 400, 0))
+    assert len(found) == 400
+
+
+def test_progress_is_the_share_of_the_front_after_each_generation() -> None:
+    values = np.random.default_rng(0).random((90, 2))
+    values[::7] = np.nan
+    best = values[front(values)]
+    evaluations, shares = progress([values[:20], values[20:30], values[30:]], best)
+    assert evaluations.tolist() == [20, 30, 90]
+    assert shares.tolist() == [share(values[:20], best), share(values[:30], best), 1.0]
+
+
+def test_what_cannot_be_searched_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match=r"search must be one of random, nsga2, ga .*did you mean 'nsga2'\?\)"):
+        search("nsga", SIZES, Space(), 10, 0)
+    with pytest.raises(BadInput, match=r"weights must be 3 numbers, one for each objective \(got \[1, 2\]\)"):
+        search("ga", SIZES, Space(), 10, 0, [1, 2])
+    with pytest.raises(BadInput, match=r"less than 2\^63 points"):
+        search("random", (1000,) * 7, Space(), 10, 0)
+    monkeypatch.setitem(sys.modules, "pymoo.core.population", None)
+    with pytest.raises(BadInput, match=r"search nsga2 needs pymoo, .*: pip install 'cyclesim\[explore\]'"):
+        search("nsga2", SIZES, Space(), 10, 0)

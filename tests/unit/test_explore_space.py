@@ -1,0 +1,154 @@
+"""SPACE.toml: what it may say, and the one line about what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cyclesim.errors import BadInput
+from cyclesim.explore import space as space_module
+from cyclesim.explore.space import read_space
+
+HEAD = """[explore]
+networks = ["alexnet"]
+objectives = { fj_per_op = "min", tops_per_mm2 = "max" }
+[space]
+"""
+
+
+SIDE = "ArrayHeight = [8]\n"
+
+
+def space_of(folder: Path, text: str) -> Path:
+    path = folder / "space.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_axes_are_lists_powers_of_two_and_ranges_with_their_ends(tmp_path: Path) -> None:
+    axes = """ArrayHeight = [8, 12]
+arraywidth = { pow2 = [8, 64] }
+IfmapSramSzkB = { range = [16, 60, 16] }
+ActiveFraction = { range = [0.25, 0.75, 0.25] }
+DramBandwidth = ["3/2", 8.5, 16]
+Device = ["HP", "itrs-lop"]
+TrimFolds = [true, false]
+"""
+    space = read_space(space_of(tmp_path, HEAD + axes))
+    found = {axis.key: axis.texts for axis in space.axes}
+    assert found == {
+        "ArrayHeight": ("8", "12"),
+        "ArrayWidth": ("8", "16", "32", "64"),
+        "IfmapSramSzkB": ("16", "32", "48"),
+        "ActiveFraction": ("1/4", "1/2", "3/4"),
+        "DramBandwidth": ("3/2", "8.5", "16"),
+        "Device": ("hp", "itrs-lop"),
+        "TrimFolds": ("true", "false"),
+    }
+    assert [axis.column.dtype.kind for axis in space.axes] == ["i", "i", "i", "f", "f", "S", "b"]
+    assert space.points == 2 * 4 * 3 * 3 * 3 * 2 * 2
+    assert space.line_of("ArrayWidth") == 6
+
+
+def test_networks_have_weights_and_objectives_directions(tmp_path: Path) -> None:
+    text = """[explore]
+machine = "eyeriss"
+[explore.networks]
+alexnet = 0.7
+resnet18 = 3
+[explore.objectives]
+total_area_mm2 = "min"
+tops = "max"
+[space]
+Dataflow = ["os"]
+[constraints]
+area_mm2 = "<= 20"
+utilization = ">=.5"
+"""
+    space = read_space(space_of(tmp_path, text))
+    assert [(each.name, each.weight) for each in space.networks] == [("alexnet", 0.7), ("resnet18", 3.0)]
+    assert [(each.metric, each.maximised) for each in space.objectives] == [("area_mm2", False), ("tops", True)]
+    bounds = [(each.metric, each.at_most, each.bound) for each in space.constraints]
+    assert bounds == [("area_mm2", True, 20.0), ("utilization", False, 0.5)]
+    assert space.machine.name == "eyeriss.cfg"
+
+
+def test_indices_count_the_last_axis_fastest_and_decode_to_what_they_encode(tmp_path: Path) -> None:
+    space = read_space(space_of(tmp_path, HEAD + "ArrayHeight = [1, 2, 3]\nArrayWidth = [4, 5]\n"))
+    codes = space.decode(np.arange(6))
+    assert codes.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1]]
+    assert space.encode(codes).tolist() == list(range(6))
+
+
+def test_files_beside_the_space_file_are_found(tmp_path: Path) -> None:
+    (tmp_path / "net.csv").write_text("name,M,N,K\na,2,3,4\n", encoding="utf-8")
+    text = HEAD.replace('"alexnet"', '"net.csv"') + "ArrayHeight = [8]\n"
+    assert read_space(space_of(tmp_path, text)).networks[0].path == tmp_path / "net.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("", 1, "[explore] must name networks and objectives"),
+        ("a = \n", 1, "must be TOML: invalid value"),
+        ("[explore]\nnetworks = [\n", 2, "must be TOML:"),
+        (HEAD + "ArrayHeight = [8]\nArrayHeight = [9]\n", 6, "must be TOML: cannot overwrite a value"),
+        (HEAD + f"{SIDE}[spaces]\n", 6, "(got 'spaces'; did you mean 'space'?)"),
+        (HEAD, 4, "[space] must give at least one key"),
+        (HEAD + "ArayHeight = [8]\n", 5, "did you mean 'ArrayHeight'?"),
+        (HEAD + "ArrayHeight = 8\n", 5, "ArrayHeight must be a list of values, { pow2 = [first, last] }"),
+        (HEAD + "ArrayHeight = []\n", 5, "ArrayHeight must have at least one value"),
+        (HEAD + "ArrayHeight = [8, 0]\n", 5, "ArrayHeight must be a whole number from 1 to 65536 (got '0')"),
+        (HEAD + "ArrayHeight = [8, 8.5]\n", 5, "ArrayHeight must be a whole number from 1 to 65536 (got '8.5')"),
+        (HEAD + "ArrayHeight = [8, 8]\n", 5, "ArrayHeight must have each value once (got '8' again)"),
+        (HEAD + "ArrayHeight = [[8]]\n", 5, "numbers, text, true or false as values (got 'list')"),
+        (HEAD + "ArrayHeight = { pow3 = [8, 9] }\n", 5, "(got 'pow3'; did you mean 'pow2'?)"),
+        (HEAD + "ArrayHeight = { pow2 = [8, 9] }\n", 5, "both powers of two, the smaller first (got '[8, 9]')"),
+        (HEAD + "ArrayHeight = { pow2 = 8 }\n", 5, "both powers of two, the smaller first (got '8')"),
+        (HEAD + "ArrayHeight = { range = [8, 9] }\n", 5, "ArrayHeight must have range = [start, stop, step]"),
+        (HEAD + "ArrayHeight = { range = [9, 8, 1] }\n", 5, "ArrayHeight must have range = [start, stop, step]"),
+        (HEAD + "ArrayHeight = { range = [1, 60000000, 1] }\n", 5, "ArrayHeight must have at most 100000 values"),
+        (HEAD + 'Dataflow = ["wss"]\n', 5, "Dataflow must be one of os, ws, is (got 'wss'; did you mean 'ws'?)"),
+        (HEAD + 'run_name = ["a"]\n', 5, "run_name names a run and changes none of its figures"),
+        (HEAD + 'MemoryModel = ["scalesim"]\n', 5, "MemoryModel cannot be explored"),
+        (HEAD + "arrayheight = [8]\nArrayHeight = [9]\n", 6, "ArrayHeight must be given once in [space]"),
+        (HEAD + "IfmapSramSzkB = [8]\nIfmapSramWords = [9]\n", 5, "IfmapSramSzkB has no effect beside"),
+        (HEAD + f"{SIDE}[constraints]\narea = '<= 2'\n", 7, "constraints must name metrics of"),
+        (HEAD + f"{SIDE}[constraints]\npes = '< 2'\n", 7, 'pes must be bounded as "<= value" or ">= value"'),
+        (HEAD + f"{SIDE}[constraints]\npes = 2\n", 7, "pes must be bounded as"),
+        (HEAD.replace("fj_per_op", "fj_per_ops") + SIDE, 3, "(got 'fj_per_ops'; did you mean 'fj_per_op'?)"),
+        (HEAD.replace('"min"', '"low"') + SIDE, 3, 'fj_per_op must be "min" or "max" (got \'low\')'),
+        (HEAD.replace('"alexnet"', '"alexnett"') + SIDE, 2, "did you mean 'alexnet'?"),
+        (HEAD.replace('["alexnet"]', "[]") + SIDE, 2, "and have at least one"),
+        (HEAD.replace('["alexnet"]', "{ alexnet = 0 }") + SIDE, 2, "weight of alexnet must be a number"),
+        (HEAD.replace('["alexnet"]', '["alexnet", "alexnet"]') + SIDE, 2, "each network once"),
+        (HEAD.replace("networks", "network") + SIDE, 2, "did you mean 'networks'?"),
+        ("[explore]\nmachine = 3\n[space]\n" + SIDE, 2, "machine must be the name of a shipped machine"),
+        ("[explore]\nmachine = 'eyeris'\n[space]\n" + SIDE, 2, "did you mean 'eyeriss'?"),
+        ("[explore]\nnetworks = ['alexnet']\n[space]\n" + SIDE, 1, "objectives must give at least"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_in_a_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+    path = space_of(tmp_path, text)
+    with pytest.raises(BadInput) as problem:
+        read_space(path)
+    message = str(problem.value)
+    assert message.startswith(f"{path}:{line}: "), message
+    assert said in message, message
+    assert "\n" not in message
+
+
+def test_the_space_that_comes_with_the_documentation_can_be_read() -> None:
+    space = read_space(Path(__file__).parents[2] / "spaces/alexnet.toml")
+    assert space.points == 552_960
+
+
+def test_a_space_of_too_many_points_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = space_of(tmp_path, HEAD + "ArrayHeight = [8, 16]\nArrayWidth = [8, 16, 24]\n")
+    monkeypatch.setattr(space_module, "MOST_POINTS", 6)
+    assert read_space(path).points == 6
+    monkeypatch.setattr(space_module, "MOST_POINTS", 5)
+    with pytest.raises(BadInput, match=r":4: \[space\] must have at most 5 points \(got 6\)"):
+        read_space(path)
