@@ -38,5 +38,5 @@ def test_it_loads_nothing_that_only_a_simulation_needs(cyclesim: CommandLine) ->
         f"status = main({['estimate', *INPUTS, '-q']!r})\n"
         f"print(status, sorted({set(heavy)!r} & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "0 []\n"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0 []\n", "")
