@@ -1,6 +1,6 @@
-# One command each; `make help` lists them. They use the virtual environment .venv, which `make setup` makes.
+# One command each; `make help` lists them. They use the virtual environment .venv-dev, which `make setup` makes.
 
-BIN := .venv/bin
+BIN := .venv-dev/bin
 
 .PHONY: help setup test lint types laws validate bench docs
 
@@ -8,7 +8,7 @@ help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## a virtual environment with cyclesim and what its tests need
-	python3 -m venv .venv && $(BIN)/pip install -e '.[test]'
+	python3 -m venv .venv-dev && $(BIN)/pip install -e '.[test]'
 
 test: ## all tests
 	$(BIN)/pytest
