@@ -12,10 +12,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from cyclesim.channel import Channel, channel_of
 from cyclesim.demand import Demand
 from cyclesim.hardware import Hardware
 from cyclesim.results import is_compute_bound, stall_bound
-from cyclesim.timeline import Channel, LayerTiming, Series, Timeline, channel_of
+from cyclesim.timeline import LayerTiming, Series, Timeline
 from cyclesim.traffic import SOURCES, Recording, Split, Submit, Traffic, scratchpads
 
 _NO_WALLS = np.empty(0, np.int64)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
+
+import numpy as np
 
 from cyclesim import __version__
 from cyclesim.costs import CHIP_COMPONENTS, COMPONENTS
@@ -24,7 +25,6 @@ from cyclesim.technology.machine import Component, priced
 
 SUMMARY_FORMAT = "cyclesim-summary"
 SUMMARY_VERSION = 1
-_PACKAGES = ("numpy", "numba", "h5py")
 
 
 @dataclass(frozen=True)
@@ -251,15 +251,21 @@ def summary_text(run: RunResult, input_hash: str, wall_seconds: float) -> str:
         "totals": run.totals.to_dict() if run.layers else None,
         "hardware": run.hardware.expanded(),
         "prices": _prices(run.hardware),
-        "versions": {
-            "cyclesim": __version__,
-            "python": platform.python_version(),
-            **{package: metadata.version(package) for package in _PACKAGES},
-        },
+        "versions": _versions(run.engine),
         "input_hash": input_hash,
         "wall_seconds": wall_seconds,
     }
     return json.dumps(summary, indent=1, allow_nan=False) + "\n"
+
+
+def _versions(engine: str) -> dict[str, str]:
+    """Return the versions of what a result was made with; the model has no part in Numba and HDF5."""
+    found = {"cyclesim": __version__, "python": sys.version.split()[0], "numpy": np.__version__}
+    if engine == "simulate":
+        from importlib import metadata  # takes as long to load as a tenth of an estimate
+
+        found |= {package: metadata.version(package) for package in ("numba", "h5py")}
+    return found
 
 
 def columns_as_markdown() -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from cyclesim.channel import channel_of
 from cyclesim.errors import BadInput, one_of
 from cyclesim.hardware import DATAFLOWS, Hardware
 from cyclesim.lowering import gemm_sizes
@@ -20,7 +20,6 @@ from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
 from cyclesim.schedule import Schedule, layer_fields, schedule
 from cyclesim.technology.machine import check_prices
-from cyclesim.timeline import channel_of
 from cyclesim.workload import Layer, Network
 
 POINTS_AT_ONCE = 1 << 13
@@ -103,6 +102,8 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     Estimates
         The same numbers as `estimate` gives for one layer on one machine.
     """
+    from concurrent.futures import ThreadPoolExecutor  # loads logging, which `estimate` has no use for
+
     rows, which = LayerTable.distinct(layers)
     count = len(rows.windows)
     found = {field.name: np.empty((count, len(machines)), np.int64) for field in fields(Estimates)}
@@ -228,7 +229,8 @@ def _least_bandwidth(rows: LayerTable, hardware: Hardware, reuse: ReuseTable, wo
     low, high = 0, max(1, words)
     one = MachineTable.of([replace(hardware, interface_bandwidth="CALC")])
     while high - low > 1:
-        tried = np.unique(np.geomspace(low + 1, high, CANDIDATES).astype(np.int64))
+        tried = np.geomspace(low + 1, high, CANDIDATES).astype(np.int64)
+        tried = tried[np.diff(tried, prepend=low) > 0]
         machines = replace(one, bandwidth=tried[None, :].astype(np.float64))
         stalls = _evaluate(rows, machines, reuse).cycles.stall[0]
         enough = int(np.argmax(stalls == 0)) if (stalls == 0).any() else len(tried)

@@ -160,7 +160,7 @@ class ReuseTable:
 def reuse_table(layers: LayerTable, machines: MachineTable) -> ReuseTable:
     """Return the curves for these layers on these machines, or on some of them."""
     windows = [(row, window) for row, window in enumerate(layers.windows) if window is not None]
-    sides = np.unique(_side(machines))
+    sides = np.array(sorted(set(_side(machines).ravel().tolist())), np.int64)  # np.unique would load numpy.ma
     curves = [_curve(window, machines.dataflow, side) for _, window in windows for side in sides.tolist()]
     return ReuseTable([row for row, _ in windows], sides, Curves(curves))
 

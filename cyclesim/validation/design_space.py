@@ -12,23 +12,32 @@ from numpy.typing import NDArray
 
 from cyclesim.api import load_topology
 from cyclesim.hardware import DATAFLOWS, Hardware, Scratchpad, variant_problem
-from cyclesim.model.estimate import Estimates, estimate_many
+from cyclesim.model.estimate import Estimates, estimate, estimate_many
+from cyclesim.model.tables import LayerTable
 from cyclesim.model.words import forget_curves
 from cyclesim.results import LayerResult
+from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.simulation import LayerRunner, available_cores
-from cyclesim.workload import Layer
+from cyclesim.workload import Layer, Network
 
 NETWORKS = (
     "alexnet", "resnet18", "resnet50", "mobilenet_v2", "googlenet", "efficientnet_b0", "bert_base", "vit_b_16", "vgg16",
 )  # fmt: skip
 SIDES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-OVERLAPS = ("none", "none", "db", "pipe1", "pipe")
+OVERLAPS = ("none", "none", "none", "db", "pipe1", "pipe", "pipe2")
+ACTIVE = (*[Fraction(1, 2)] * 4, Fraction(1, 4), Fraction(3, 4), Fraction(9, 10))
+LATENCIES = (1, 10, 50, 100, 200)
 DESIGNS, QUICK_DESIGNS = 112, 12
 """Machines for each network."""
 LAYERS, QUICK_LAYERS = 5, 3
 """Layers of each network, evenly over it."""
-MOST_CYCLES, QUICK_CYCLES = 3_000_000, 1_000_000
-"""Cycles of a design's layers by the model; designs that need more are drawn again: their truth would take minutes."""
+MOST_CYCLES, QUICK_CYCLES = 1_500_000, 500_000
+"""Designs that need more cycles at least (`least_cycles`) are drawn again: their truth would take minutes.
+
+The rule has nothing of what the model estimates, so that it cannot favour designs that the model gets right.
+"""
+BANDWIDTH_DESIGNS = 16
+"""Designs of each network whose least bandwidth is estimated, too: it is searched for, point by point."""
 SRAM = ("sram_ifmap", "sram_filter", "sram_psum", "sram_ofmap")
 DRAM = ("dram_ifmap", "dram_filter", "dram_psum", "dram_ofmap")
 METRICS = ("compute_cycles", *SRAM, *DRAM, "stall_cycles", "total_cycles")
@@ -40,6 +49,8 @@ class Sample:
     """One network's designs: what the simulator and the model say by metric, (layers, designs) each, and the times.
 
     `again_seconds` are those of a second call of the model, which has the curves of these layers and sides already.
+    `least_bandwidths` are those of the first designs, (points,) each: the model's and the simulator's, infinite where
+    no bandwidth ends the stalls.
     """
 
     network: str
@@ -50,6 +61,7 @@ class Sample:
     truth_seconds: float
     estimate_seconds: float
     again_seconds: float
+    least_bandwidths: tuple[Numbers, Numbers]
 
     @property
     def times_faster(self) -> float:
@@ -78,10 +90,13 @@ def random_machine(rng: np.random.Generator) -> Hardware:
     """Return a machine of the design space."""
     while True:
         dataflow, overlap = DATAFLOWS[rng.integers(3)], str(rng.choice(OVERLAPS))
-        if variant_problem(dataflow, overlap, "shift", False) is None:
+        drain = "bus" if dataflow == "os" and rng.random() < 0.3 else "shift"
+        trimmed = overlap == "none" and rng.random() < 0.3
+        if variant_problem(dataflow, overlap, drain, trimmed) is None:
             break
     ifmap, filters, ofmap = (Scratchpad(size_bytes=int(2 ** rng.uniform(10, 24.58))) for _ in range(3))
     limited = rng.random() < 0.85
+    parts = 4 if rng.random() < 0.2 else 1
     return Hardware(
         "design",
         int(rng.choice(SIDES)),
@@ -91,12 +106,26 @@ def random_machine(rng: np.random.Generator) -> Hardware:
         filters,
         ofmap,
         fold_overlap=overlap,  # type: ignore[arg-type]
+        os_drain=drain,  # type: ignore[arg-type]
+        trim_folds=trimmed,
+        active_fraction=ACTIVE[rng.integers(len(ACTIVE))],
         psum_bits=int(rng.choice([8, 32])),
         interface_bandwidth="USER" if limited else "CALC",
-        dram_bandwidth_words_per_cycle=Fraction(round(2 ** rng.uniform(0, 9))) if limited else None,
+        dram_bandwidth_words_per_cycle=Fraction(round(parts * 2 ** rng.uniform(0, 9)), parts) if limited else None,
         dram_ports="shared" if rng.random() < 0.5 else "separate",
-        dram_latency_cycles=int(rng.choice([1, 10, 50, 100, 200])),
+        dram_latency_cycles=int(rng.choice(LATENCIES)),
     )
+
+
+def least_cycles(layers: Sequence[Layer], machine: Hardware) -> int:
+    """Return what layers take at least on a machine: the array's cycles, or those to move every word once."""
+    array = sum(layer_cycles(layer, machine) for layer in layers)
+    bandwidth = machine.dram_bandwidth_words_per_cycle
+    if machine.interface_bandwidth == "CALC" or bandwidth is None:
+        return array
+    rows = LayerTable.of(layers)
+    words = int((rows.groups * (rows.ifmap + rows.k * rows.n + rows.m * rows.n)).sum())
+    return max(array, int(words / bandwidth))
 
 
 def sample(name: str, seed: int, quick: bool) -> Sample:
@@ -109,7 +138,7 @@ def sample(name: str, seed: int, quick: bool) -> Sample:
     machines: list[Hardware] = []
     while len(machines) < (QUICK_DESIGNS if quick else DESIGNS):
         machine = random_machine(rng)
-        if estimate_many(layers, [machine], 1).total_cycles.sum() <= (QUICK_CYCLES if quick else MOST_CYCLES):
+        if least_cycles(layers, machine) <= (QUICK_CYCLES if quick else MOST_CYCLES):
             machines.append(machine)
     started = time.perf_counter()
     points = [(layer, machine) for layer in layers for machine in machines]
@@ -126,7 +155,17 @@ def sample(name: str, seed: int, quick: bool) -> Sample:
     again_seconds = time.perf_counter() - started
     shape = (len(layers), len(machines))
     truth = {metric: np.array([_metric(result, metric) for result in results]).reshape(shape) for metric in METRICS}
-    return Sample(name, layers, machines, truth, _estimated(found), truth_seconds, estimate_seconds, again_seconds)
+    least = np.array([_bandwidth(result) for result in results]).reshape(shape)[:, :BANDWIDTH_DESIGNS]
+    guessed = [estimate(Network(name, tuple(layers)), machine).layers for machine in machines[:BANDWIDTH_DESIGNS]]
+    guesses = np.array([[_bandwidth(result) for result in layered] for layered in guessed]).T
+    return Sample(
+        name, layers, machines, truth, _estimated(found), truth_seconds, estimate_seconds, again_seconds,
+        (guesses.ravel(), least.ravel()),
+    )  # fmt: skip
+
+
+def _bandwidth(result: LayerResult) -> float:
+    return np.inf if result.least_bandwidth is None else float(result.least_bandwidth)
 
 
 def _metric(result: LayerResult, metric: str) -> float:

@@ -27,6 +27,8 @@ from cyclesim.validation.findings import Bound, Findings
 
 CHOICES, CANDIDATES = 400, 20
 """How often the best of so many designs is chosen."""
+FACTORS = (0.05, 0.25, 1.0)
+"""Shares by which a least bandwidth may be larger or smaller to count as near."""
 EDGES = (0.0, 0.01, 0.05, 0.2, 1.0)
 
 
@@ -44,6 +46,7 @@ def run(settings: Settings, findings: Findings) -> None:
     _rank_table(samples, regret, findings)
     _pareto_table(samples, findings)
     _pair_table(samples, findings)
+    _bandwidth_table(samples, findings)
     _worst_table(samples, findings)
     for bound in bounds(samples, regret, judged=not settings.quick):
         findings.bound(bound)
@@ -124,6 +127,22 @@ def _pair_table(samples: Sequence[Sample], findings: Findings) -> None:
     findings.table("Pairs of designs, by how far apart their total cycles are", header, rows)
 
 
+def _bandwidth_table(samples: Sequence[Sample], findings: Findings) -> None:
+    """Say how far the least bandwidth without stalls is off, which is searched for and so known of fewer points."""
+    ours, theirs = (np.concatenate([one.least_bandwidths[side] for one in samples]) for side in range(2))
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    ratio = ours[finite] / theirs[finite]
+    size = np.maximum(ratio, 1 / ratio) - 1
+    row = (
+        f"{len(ours):,}", f"{np.sum(np.isfinite(ours) != np.isfinite(theirs)):,}",
+        *_percent(float(np.mean(size == 0)), *(float(np.mean(size <= most)) for most in FACTORS)),
+        f"{ratio.min():.2f}", f"{np.median(ratio):.2f}", f"{ratio.max():.2f}",
+    )  # fmt: skip
+    header = ("points", "of which stalls end by one only", "equal", *(f"within {most:.0%}" for most in FACTORS),
+              "lowest ratio", "median", "highest")  # fmt: skip
+    findings.table("Least bandwidth without stalls: the model's over the simulator's", header, [row])
+
+
 def _worst_table(samples: Sequence[Sample], findings: Findings) -> None:
     """Name the families of points with the largest errors of total cycles."""
     families: dict[str, list[float]] = {}
@@ -133,9 +152,9 @@ def _worst_table(samples: Sequence[Sample], findings: Findings) -> None:
             for j, machine in enumerate(one.machines):
                 limited = machine.interface_bandwidth == "USER"
                 for family in (
-                    f"dataflow {machine.dataflow}", f"FoldOverlap {machine.fold_overlap}", f"type {layer.type}",
+                    f"dataflow {machine.dataflow}", f"variant {machine.variant}", f"type {layer.type}",
                     f"ports {machine.dram_ports}" if limited else "unlimited channel",
-                    f"latency {machine.dram_latency_cycles}",
+                    f"latency {machine.dram_latency_cycles}", f"ActiveFraction {machine.active_fraction}",
                 ):  # fmt: skip
                     families.setdefault(family, []).append(float(size[i, j]))
     rows = [

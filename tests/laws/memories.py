@@ -13,9 +13,10 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
+from cyclesim.channel import channel_of
 from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware, Scratchpad
-from cyclesim.timeline import LayerTiming, Series, Timeline, channel_of
+from cyclesim.timeline import LayerTiming, Series, Timeline
 from cyclesim.traffic import STREAMS, Recording, Traffic, at_once, scratchpads
 from cyclesim.workload import Layer
 from tests.laws.strategies import array_machine, small_layers

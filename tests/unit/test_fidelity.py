@@ -30,7 +30,8 @@ def made(name: str, error: float = 0.0) -> Sample:
     estimate = {metric: values.copy() for metric, values in truth.items()}
     estimate["total_cycles"][1] *= 1 + error * (-1) ** np.arange(DESIGNS)
     seconds = {"truth_seconds": 30.0, "estimate_seconds": 0.01, "again_seconds": 0.005}
-    return Sample(name, LAYERS, machines, truth, estimate, **seconds)
+    least = np.array([1.0, 8.0, 10.0, np.inf])
+    return Sample(name, LAYERS, machines, truth, estimate, **seconds, least_bandwidths=(least * (1 + error), least))
 
 
 def verdicts(*samples: Sample) -> dict[str, bool]:
