@@ -100,10 +100,18 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     Returns
     -------
     Estimates
-        The same numbers as `estimate` gives for one layer on one machine.
+        The same numbers as `estimate` gives for one layer on one machine; arrays without entries if there are no layers
+        or no machines.
+
+    Raises
+    ------
+    BadInput
+        If a machine is of another memory model.
     """
     from concurrent.futures import ThreadPoolExecutor  # loads logging, which `estimate` has no use for
 
+    for machine in machines:
+        _check_memory(machine)
     rows, which = LayerTable.distinct(layers)
     count = len(rows.windows)
     found = {field.name: np.empty((count, len(machines)), np.int64) for field in fields(Estimates)}
@@ -123,7 +131,7 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
             reuse = reuse_table(rows, columns)
             parts += [(columns.some(slice(i, i + wide)), places[i : i + wide], reuse) for i in starts]
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        list(pool.map(part, *zip(*parts, strict=True)))
+        list(pool.map(lambda some: part(*some), parts))
     return Estimates(**(found if count == len(layers) else {name: values[which] for name, values in found.items()}))
 
 
@@ -154,13 +162,17 @@ def estimate(
     """
     if dataflow is not None:
         hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
-    if hardware.memory_model != "native":
-        raise BadInput("cyclesim", None, f"the model estimates memory native only (got {hardware.memory_model})")
+    _check_memory(hardware)
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
     check_prices(hardware)
     layers = tuple(with_prices(_result(layer, hardware), hardware) for layer in network.layers)
     return RunResult(network.name, hardware, "estimate", layers)
+
+
+def _check_memory(hardware: Hardware) -> None:
+    if hardware.memory_model != "native":
+        raise BadInput("cyclesim", None, f"the model estimates memory native only (got {hardware.memory_model})")
 
 
 def _result(layer: Layer, hardware: Hardware) -> LayerResult:

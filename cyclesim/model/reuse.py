@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cyclesim.model.reads import Reads
 from cyclesim.workload import ConvShape, Layer
 
 Ints = NDArray[np.int64]
@@ -34,26 +35,24 @@ class Axis:
     outputs: int
 
     @cached_property
-    def places(self) -> NDArray[np.bool_]:
-        """Which places each tap reads over all outputs, (taps, size)."""
-        read = np.zeros((self.taps, self.size), np.bool_)
-        for tap in range(self.taps):
-            place = np.arange(self.outputs) * self.stride + tap * self.dilation - self.pad
-            read[tap, place[(place >= 0) & (place < self.size)]] = True
-        return read
+    def by_output(self) -> Reads:
+        """What each output reads, with all taps."""
+        return Reads(self.outputs, self.stride, self.taps, self.dilation, self.pad, self.size)
+
+    @cached_property
+    def by_tap(self) -> Reads:
+        """What each tap reads, over all outputs."""
+        return Reads(self.taps, self.dilation, self.outputs, self.stride, self.pad, self.size)
 
     @cached_property
     def uses(self) -> Ints:
         """How many taps read each place that is read at all."""
-        counts: Ints = self.places.sum(axis=0)
+        counts = np.zeros(self.size, np.int64)
+        for tap in range(self.taps):
+            start = tap * self.dilation - self.pad
+            first = max(start, start % self.stride)
+            counts[first : max(0, start + (self.outputs - 1) * self.stride + 1) : self.stride] += 1
         return counts[counts > 0]
-
-    @cached_property
-    def taps_inside(self) -> Ints:
-        """How many taps of each output are no padding, (outputs,)."""
-        place = np.arange(self.outputs)[:, None] * self.stride + np.arange(self.taps) * self.dilation - self.pad
-        inside: Ints = ((place >= 0) & (place < self.size)).sum(axis=1)
-        return inside
 
     @property
     def reach(self) -> int:
@@ -61,9 +60,19 @@ class Axis:
         return (self.taps - 1) * self.dilation + 1
 
     @property
+    def apart(self) -> int:
+        """Outputs from one that reads a place to the next that does: 1 but for dilated kernels."""
+        return self.by_output.apart
+
+    @property
+    def anew(self) -> int:
+        """Taps at which an output reads places that none before did: the last ones."""
+        return min(self.taps, self.by_output.ahead)
+
+    @property
     def shares(self) -> int:
-        """How many outputs further on a place is still read."""
-        return (self.reach - 1) // self.stride
+        """How often a place is read again by later outputs, at most."""
+        return (self.taps - 1) // self.by_output.ahead
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
 
-from cyclesim.model.reuse import Axis, Curve, Ints, Stage, Window, curve
+from cyclesim.model.reads import FOLDS_AT_ONCE, Ints, Runs, runs
+from cyclesim.model.reuse import Curve, Stage, Window, curve
 
 FEW_WORDS = 16
 """Words of a step of the kernel below which an array's rows hold several steps."""
@@ -23,12 +26,13 @@ def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
     down, across, channels = window.down, window.across, window.channels
     steps = window.depth
     folds = _totals(window, pixels)
-    step = across.stride * channels
+    step = across.anew * channels
     stages = []
     first = 1.0
     if across.shares:
         if skewed:
-            first = _most_within(min(pixels, steps), step, across.shares * (step - 1), across.taps * channels)
+            cycles = across.shares * abs(step - across.apart)
+            first = _most_within(min(pixels, steps), step, cycles, across.taps * channels)
         else:
             first = float(pixels * step)
         # Blocks of K are loaded last row first: in blocks of several steps it is up to twice as far.
@@ -37,36 +41,57 @@ def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
         stages.append(Stage(low * first, high * first + 1, folds.by_row))
     else:
         stages.append(Stage(0, 1, folds.by_row))
-    a_row = down.stride * window.row
-    if pixels > across.outputs:
-        if down.shares:
-            stages.append(_between_rows(window, pixels, skewed, folds))
-        fold = down.stride * step * pixels * (steps / (steps + pixels) if skewed else 1.0)
-        near, far_off = float(down.shares * a_row), max(1.15 * down.shares * a_row, fold)
-    else:
-        if pixels < across.outputs:
-            stages.append(Stage(0.8 * folds.largest, folds.largest, min(window.rows_anew, folds.distinct)))
-        for kept in range(1, down.shares):
-            words = int((-(-down.uses // (1 + kept))).sum()) * window.row
-            entering = words / len(down.uses) * down.stride
-            stages.append(Stage(0.9 * kept * entering, kept * entering + 0.3 * down.stride * step * pixels, words))
-        near, far_off = (down.shares + 0.2) * a_row, (down.shares + 0.7) * a_row
-    if not down.shares:
-        near, far_off = 0.5 * window.row, float(window.row)
-    stages.append(Stage(near, far_off, window.tensor))
+    if pixels > across.outputs and down.shares:
+        stages.append(_between_rows(window, pixels, skewed, folds))
+    elif pixels < across.outputs:
+        # What a fold shares with the next it asks for last; folds of few pixels share with several.
+        words = folds.largest - max(0, folds.kernel_row - pixels * step)
+        until_last = max(words, -(-across.shares * across.apart // pixels) * pixels * step)
+        stages.append(Stage(0.9 * until_last, until_last, min(window.rows_anew, folds.distinct)))
+    stages += _later_rows(window, pixels, skewed)
     stages = [
         Stage(max(low, 0.8 * first), max(high, first), words * window.images) for low, high, words in stages
     ]
     return curve(window.requests * window.images, stages)
 
 
+def _later_rows(window: Window, pixels: int, skewed: bool) -> list[Stage]:
+    """Return the reuse by later rows of pixels: by some of those that share, and by all of them."""
+    down, across = window.down, window.across
+    if not down.shares:
+        return [Stage(0.5 * window.row, window.row, window.tensor)]
+    fold = down.anew * across.anew * window.channels * pixels
+    # Rows of the ifmap that the first rows of pixels bring, before any finds what another brought; some for once only.
+    inside = down.by_output.inside[: down.apart]
+    once = max(0, down.by_output.ahead + down.pad // -down.dilation)
+    uses = (down.taps - 1 - np.arange(down.anew)) // down.by_output.ahead + 1
+    stages = []
+    for kept in range(1, down.shares):
+        behind = kept * down.apart
+        if behind * across.outputs < pixels:  # in the fold itself
+            continue
+        rows = max(behind * int((-(-uses // (1 + kept))).sum()), int(inside.sum()) - once)
+        words = int((-(-down.uses // (1 + kept))).sum()) * window.row
+        stages.append(Stage(0.9 * rows * window.row, rows * window.row + 0.3 * fold, words))
+    steady = down.shares * down.apart * down.anew
+    begun = int(inside.sum() - inside[0]) + 1 + (down.shares - 1) * down.apart * down.anew
+    all_rows = float(max(steady, begun) * window.row)
+    a_row = down.anew * window.row
+    near, far = all_rows + 0.2 * a_row, all_rows + 0.7 * a_row
+    if pixels > across.outputs:
+        late = window.depth / (window.depth + pixels) if skewed else 1.0
+        near, far = all_rows, max(1.15 * all_rows, fold * late)
+    return [*stages, Stage(near, far, window.tensor)]
+
+
 def _between_rows(window: Window, pixels: int, skewed: bool, folds: _Totals) -> Stage:
     """Return the reuse by rows of pixels of a fold: a word is asked for again so many kernel rows later."""
-    most = window.down.stride * folds.kernel_row
+    down = window.down
+    most = down.anew * folds.kernel_row
     if not skewed:
         return Stage(0.85 * most, most, folds.distinct)
     # A row of pixels is behind the one before, by as many cycles as it has pixels.
-    cycles = abs(window.down.stride * window.across.taps * window.channels - window.across.outputs)
+    cycles = abs(down.anew * window.across.taps * window.channels - down.apart * window.across.outputs)
     entered = cycles * folds.largest_by_row / (window.depth + pixels - 1)
     return Stage(min(entered, 0.85 * most), min(1.6 * entered, most), folds.distinct)
 
@@ -76,7 +101,6 @@ def _most_within(pixels: int, words: int, cycles: int, period: int) -> float:
 
     Pixels are a cycle behind one another, and each takes a word a cycle for `words` cycles of every period.
     """
-    cycles = max(cycles, 1)
     if pixels >= period:
         return cycles * words * pixels / period
     outside = max(0, words + pixels - 1 - cycles)
@@ -97,67 +121,39 @@ class _Totals(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def _totals(window: Window, pixels: int) -> _Totals:
-    by_row, distinct, kernel_row = _distinct(window, pixels)
-    return _Totals(int(by_row.sum()), int(distinct.sum()), int(by_row.max()), int(distinct.max()), kernel_row)
+    by_row = distinct = largest_by_row = largest = kernel_row = 0
+    for numbers, times in _alike(window, pixels):
+        found = _folds(window, pixels, numbers)
+        by_row += int(found.by_row @ times)
+        distinct += int(found.distinct @ times)
+        largest_by_row = max(largest_by_row, int(found.by_row.max()))
+        largest = max(largest, int(found.distinct.max()))
+        kernel_row = max(kernel_row, int(found.across.max()))
+    return _Totals(*(window.channels * words for words in (by_row, distinct, largest_by_row, largest, kernel_row)))
 
 
-def _distinct(window: Window, pixels: int) -> tuple[Ints, Ints, int]:
-    """Return the distinct words of each fold: if each kernel row reads anew, and if none does; and of a kernel row."""
-    down, across = window.down, window.across
-    width = across.outputs
-    starts = np.arange(0, window.pixels, pixels)
-    ends = np.minimum(starts + pixels, window.pixels) - 1
-    (top, left), (bottom, right) = np.divmod(starts, width), np.divmod(ends, width)
-    # Folds that touch no border are alike if they begin in the same column: they are worked out once.
+def _alike(window: Window, pixels: int) -> Iterator[tuple[Ints, Ints]]:
+    """Return numbers of folds that differ, and how many there are of each, some at a time.
+
+    Full folds that touch no border are alike if they begin in the same column, which comes back after so many folds.
+    """
+    down, width = window.down, window.across.outputs
+    folds = -(-window.pixels // pixels)
     lowest, highest = -(-down.pad // down.stride), (down.size + down.pad - down.reach) // down.stride
-    moved = np.where((top >= lowest) & (bottom <= highest), top - lowest, 0)
-    keys = ((top - moved) * width + left) * window.pixels + (bottom - moved) * width + right
-    _, chosen, which = np.unique(keys, return_index=True, return_inverse=True)
-    top, left, bottom, right = (top - moved)[chosen], left[chosen], (bottom - moved)[chosen], right[chosen]
-    rows = top[:, None] + np.arange(int((bottom - top).max()) + 1)
-    begin = np.where(rows == top[:, None], left[:, None], 0)
-    end = np.where(rows == bottom[:, None], right[:, None], width - 1)
-    columns = np.where(rows <= bottom[:, None], _places(across, begin, end), 0)
-    inside = down.taps_inside[np.minimum(rows, down.outputs - 1)]
-    by_row = (columns * inside).sum(axis=1)
-    return (
-        by_row[which] * window.channels,
-        _areas(window, top, left, bottom, right)[which] * window.channels,
-        int(columns.sum(axis=1).max()) * window.channels,
-    )
+    begin = min(folds, -(-lowest * width // pixels))
+    end = max(begin, min((highest + 1) * width, window.pixels) // pixels)
+    differ = min(end - begin, width // gcd(width, pixels))
+    for start in range(0, folds - (end - begin) + differ, FOLDS_AT_ONCE):
+        place = np.arange(start, min(start + FOLDS_AT_ONCE, folds - (end - begin) + differ))
+        inside = (place >= begin) & (place < begin + differ)
+        times = (end - begin) // max(1, differ) + (place - begin < (end - begin) % max(1, differ))
+        yield np.where(place < begin + differ, place, place + end - begin - differ), np.where(inside, times, 1)
 
 
-def _areas(window: Window, top: Ints, left: Ints, bottom: Ints, right: Ints) -> Ints:
-    """Return the places of the ifmap that folds read, from pixel (top, left) to (bottom, right), inclusive."""
-    down, across = window.down, window.across
-    last = np.full_like(left, across.outputs - 1)
-    row = (top * down.stride - down.pad)[:, None] + np.arange(int((bottom - top).max()) * down.stride + down.reach)
-    lowest = np.maximum(-(-(row + down.pad - down.reach + 1) // down.stride), top[:, None])
-    highest = np.minimum((row + down.pad) // down.stride, bottom[:, None])
-    whole = _places(across, np.zeros_like(left), last)[:, None]
-    first, behind = _places(across, left, last)[:, None], _places(across, np.zeros_like(right), right)[:, None]
-    alone = _places(across, left, right)[:, None]
-    starts, ends = lowest == top[:, None], highest == bottom[:, None]
-    columns = np.select(
-        [(top == bottom)[:, None], highest - lowest >= 2, (lowest == highest) & starts, (lowest == highest) & ends,
-         (highest - lowest == 1) & starts & ends],
-        [alone, whole, first, behind, np.minimum(whole, first + behind)],
-        whole,
-    )  # fmt: skip
-    used = (row >= 0) & (row < down.size) & (lowest <= highest)
-    areas: Ints = np.where(used, columns, 0).sum(axis=1)
-    return areas
-
-
-def _places(axis: Axis, first: Ints, last: Ints) -> Ints:
-    """Return how many places the outputs from `first` to `last`, inclusive, read."""
-    if axis.stride > axis.reach:
-        inside = np.concatenate([[0], np.cumsum(axis.taps_inside)])
-        apart: Ints = inside[last + 1] - inside[first]
-        return apart
-    ends = np.clip(last * axis.stride - axis.pad + axis.reach, 0, axis.size)
-    touching: Ints = ends - np.clip(first * axis.stride - axis.pad, 0, axis.size)
-    return touching
+def _folds(window: Window, pixels: int, numbers: Ints) -> Runs:
+    """Return what the folds with these numbers read, in a channel."""
+    last = np.minimum((numbers + 1) * pixels, window.pixels) - 1
+    return runs(window.down.by_output, window.across.by_output, numbers * pixels, last)
 
 
 MADE_ONCE = (by_pixels, _totals)

@@ -121,6 +121,23 @@ def test_many_are_the_same_as_one(layers: list[Layer], data: st.DataObject, jobs
             assert {field.name: int(getattr(many, field.name)[i, j]) for field in fields(Estimates)} == alone
 
 
+def test_of_no_layers_or_machines_there_are_no_estimates() -> None:
+    layers, machine = cyclesim.load_topology("alexnet").layers[:2], cyclesim.load_hardware("default")
+    for some_layers, machines in ((layers, []), ([], [machine]), ([], [])):
+        found = estimate_many(some_layers, machines)
+        for field in fields(Estimates):
+            values = getattr(found, field.name)
+            assert (values.shape, values.dtype) == ((len(some_layers), len(machines)), np.int64), field.name
+
+
+@pytest.mark.parametrize("memory", ["scalesim", "scalesim2"])
+def test_many_refuse_the_machines_that_one_refuses(memory: str) -> None:
+    native = cyclesim.load_hardware("default")
+    machines = [native, replace(native, memory_model=memory)]  # type: ignore[arg-type]
+    with pytest.raises(cyclesim.BadInput, match=f"the model estimates memory native only .got {memory}."):
+        estimate_many(cyclesim.load_topology("alexnet").layers, machines)
+
+
 @pytest.mark.parametrize(
     ("name", "machine"), [("alexnet", "default"), ("bert_base", "tpu_v1"), ("vit_b_16", "eyeriss")]
 )

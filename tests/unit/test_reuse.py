@@ -9,23 +9,28 @@ from hypothesis import strategies as st
 
 from cyclesim.demand import demand
 from cyclesim.hardware import Hardware, Scratchpad
+from cyclesim.model import reuse_pixels, reuse_taps
 from cyclesim.model.reuse import Curves, Stage, Window, curve
-from cyclesim.model.reuse_pixels import _distinct, by_pixels
-from cyclesim.model.reuse_taps import _folds, by_taps
+from cyclesim.model.reuse_pixels import by_pixels
+from cyclesim.model.reuse_taps import by_taps
 from cyclesim.traffic import Source
 from cyclesim.workload import ConvShape, Layer
 
 
 @st.composite
 def convolutions(draw: st.DrawFn) -> Layer:
-    """Return a convolution with a window of more than one place, without gaps."""
+    """Return a convolution with a window of more than one place."""
     filters = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)).filter(lambda sides: sides != (1, 1)))
-    pads = [draw(st.integers(0, side - 1)) for side in filters]
-    strides = [draw(st.integers(1, 3)) for _ in filters]
-    sides = [draw(st.integers(max(1, side - 2 * pad), 9)) for side, pad in zip(filters, pads, strict=True)]
+    dilations = [draw(st.integers(1, 4)) for _ in filters]
+    reaches = [(side - 1) * dilation + 1 for side, dilation in zip(filters, dilations, strict=True)]
+    pads = [draw(st.integers(0, reach + 1)) for reach in reaches]
+    strides = [draw(st.integers(1, 4)) for _ in filters]
+    smallest = [max(1, reach - 2 * pad) for reach, pad in zip(reaches, pads, strict=True)]
+    sides = [draw(st.integers(least, max(least, 9))) for least in smallest]
     shape = ConvShape(
         ifmap_h=sides[0], ifmap_w=sides[1], filter_h=filters[0], filter_w=filters[1], channels=draw(st.integers(1, 4)),
         filters=2, stride_h=strides[0], stride_w=strides[1], pad_h=pads[0], pad_w=pads[1],
+        dilation_h=dilations[0], dilation_w=dilations[1], ceil_output=draw(st.booleans()),
     )  # fmt: skip
     return Layer("layer", 0, "conv", shape)
 
@@ -40,7 +45,8 @@ def places_of(layer: Layer) -> np.ndarray:
         for place in range(words.shape[1]):
             tap, channel = divmod(place, shape.channels)
             down, across = divmod(tap, shape.filter_w)
-            y, x = top * shape.stride_h + down - shape.pad_h, left * shape.stride_w + across - shape.pad_w
+            y = top * shape.stride_h + down * shape.dilation_h - shape.pad_h
+            x = left * shape.stride_w + across * shape.dilation_w - shape.pad_w
             if 0 <= y < shape.ifmap_h and 0 <= x < shape.ifmap_w:
                 words[pixel, place] = (y * shape.ifmap_w + x) * shape.channels + channel
     return words
@@ -50,7 +56,7 @@ def distinct(words: np.ndarray) -> int:
     return len(set(words.ravel().tolist()) - {-1})
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(layer=convolutions(), pixels=st.integers(1, 30))
 def test_a_fold_of_pixels_has_its_distinct_words(layer: Layer, pixels: int) -> None:
     window, words, shape = Window.of(layer), places_of(layer), layer.shape
@@ -60,30 +66,62 @@ def test_a_fold_of_pixels_has_its_distinct_words(layer: Layer, pixels: int) -> N
         return
     assert (window.requests, window.tensor) == (int((words >= 0).sum()), distinct(words))
     row = shape.filter_w * shape.channels
-    by_row, by_fold, _ = _distinct(window, pixels)
     folds = [words[first : first + pixels] for first in range(0, len(words), pixels)]
-    assert by_row.tolist() == [
-        sum(distinct(fold[:, kernel_row : kernel_row + row]) for kernel_row in range(0, words.shape[1], row))
-        for fold in folds
+    by_kernel_row = [
+        [distinct(fold[:, first : first + row]) for first in range(0, words.shape[1], row)] for fold in folds
     ]
-    assert by_fold.tolist() == [distinct(fold) for fold in folds]
+    found = reuse_pixels._folds(window, pixels, np.arange(len(folds)))
+    assert (shape.channels * found.by_row).tolist() == [sum(rows) for rows in by_kernel_row]
+    assert (shape.channels * found.distinct).tolist() == [distinct(fold) for fold in folds]
+    assert all((shape.channels * found.across) >= [max(rows) for rows in by_kernel_row])
+    assert reuse_pixels._totals(window, pixels)[:4] == (
+        sum(map(sum, by_kernel_row)), sum(map(distinct, folds)), max(map(sum, by_kernel_row)), max(map(distinct, folds))
+    )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(layer=convolutions(), rows=st.integers(1, 40))
 def test_a_fold_of_places_has_its_distinct_words(layer: Layer, rows: int) -> None:
     window, words, shape = Window.of(layer), places_of(layer), layer.shape
     assert isinstance(shape, ConvShape)
     if window is None:
         return
-    found = _folds(window, min(rows, window.depth))
+    begins = np.arange(0, window.depth, rows)
+    found = reuse_taps._folds(window, rows, begins)
     row = shape.filter_w * shape.channels
-    for fold, first in enumerate(range(0, words.shape[1], min(rows, window.depth))):
-        columns = range(first, min(first + min(rows, window.depth), words.shape[1]))
+    for fold, first in enumerate(begins.tolist()):
+        columns = range(first, min(first + rows, window.depth))
         kernel_rows = {column // row for column in columns}
         assert found[0][fold] == (words[:, columns] >= 0).sum()
         assert found[1][fold] == sum(distinct(words[:, [c for c in columns if c // row == k]]) for k in kernel_rows)
         assert found[2][fold] == distinct(words[:, columns])
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1 << 15])
+@pytest.mark.parametrize(("shape", "pixels"), [((14, 3, 1, 1), 16), ((30, 3, 2, 0), 8), ((17, 7, 2, 5), 1)])
+def test_folds_that_are_alike_count_as_often_as_there_are_such(
+    shape: tuple[int, ...], pixels: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side, kernel, stride, pad = shape
+    window = Window.of(Layer("layer", 0, "conv", ConvShape(side, side, kernel, kernel, 2, 1, stride, stride, pad, pad)))
+    assert window is not None
+    folds = -(-window.pixels // pixels)
+    words = reuse_pixels._folds(window, pixels, np.arange(folds))
+    expected = [words.by_row.sum(), words.distinct.sum(), words.by_row.max(), words.distinct.max(), words.across.max()]
+    monkeypatch.setattr(reuse_pixels, "FOLDS_AT_ONCE", at_once)
+    parts = list(reuse_pixels._alike(window, pixels))
+    numbers, times = (np.concatenate([part[i] for part in parts]) for i in range(2))
+    assert max(len(part[0]) for part in parts) <= at_once
+    assert times.sum() == folds
+    assert len(np.unique(numbers)) == len(numbers) < folds
+    assert list(reuse_pixels._totals.__wrapped__(window, pixels)) == [2 * total for total in expected]
+
+
+def test_a_large_layer_on_one_row_has_few_folds_that_differ() -> None:
+    window = Window.of(Layer("layer", 0, "conv", ConvShape(4000, 4000, 3, 3, 1, 1, 1, 1, 1, 1)))
+    assert window is not None
+    numbers, times = (np.concatenate(parts) for parts in zip(*reuse_pixels._alike(window, 1), strict=True))
+    assert (len(numbers), times.sum()) == (3 * 4000, 4000 * 4000)
 
 
 def pass_words(layer: Layer, dataflow: str, side: int, active: int) -> int:
@@ -108,6 +146,9 @@ def model_words(layer: Layer, dataflow: str, side: int, active: int) -> int:
 
 SMALL = ConvShape(14, 14, 3, 3, 32, 1, 1, 1, 1, 1)
 FIRST = ConvShape(56, 56, 7, 7, 3, 1, 2, 2, 3, 3)
+DILATED = ConvShape(33, 33, 3, 3, 16, 1, 1, 1, 4, 4, 4, 4)
+EVEN = ConvShape(40, 40, 3, 3, 8, 1, 2, 2, 4, 4, 4, 4)
+SERIES = ConvShape(1, 200, 1, 5, 8, 1, 1, 1, 0, 8, 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +167,15 @@ FIRST = ConvShape(56, 56, 7, 7, 3, 1, 2, 2, 3, 3)
         (FIRST, "ws", 8, 3),
         (FIRST, "ws", 21, 500),  # taps of a kernel row share
         (FIRST, "ws", 64, 2000),  # rows of taps share
+        (DILATED, "os", 4, 16),  # neighbours that share are four pixels apart
+        (DILATED, "os", 16, 3000),  # folds share with the next
+        (DILATED, "is", 64, 10000),
+        (DILATED, "ws", 64, 20000),
+        (EVEN, "os", 8, 80),  # neighbours are two pixels apart
+        (EVEN, "is", 32, 3000),
+        (EVEN, "ws", 24, 2000),
+        (SERIES, "is", 8, 24),
+        (SERIES, "os", 8, 200),  # folds share with the next two, and there is but one kernel row
     ],
 )
 def test_between_two_steps_words_are_those_of_the_simulator(
