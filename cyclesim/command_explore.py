@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cyclesim.console import announce, interruptible, print_warnings, progress_bar
 from cyclesim.errors import BadInput
 from cyclesim.explore.cluster import Cluster
+from cyclesim.explore.convergence import converged
 from cyclesim.explore.drawing import draw
 from cyclesim.explore.evaluate import Evaluator
-from cyclesim.explore.exploration import MODEL_ROWS, SIMULATED_ROWS, Exploration, pieces
+from cyclesim.explore.exploration import MODEL_ROWS, SIMULATED_ROWS, Exploration
+from cyclesim.explore.outcome import lines
 from cyclesim.explore.parts import Parts
-from cyclesim.explore.plan import Plan
+from cyclesim.explore.plan import EXHAUSTIVE, Plan
+from cyclesim.explore.reference import all_others, read_front, relative_to
 from cyclesim.explore.refine import neighbourhood, verdict
-from cyclesim.explore.report import front_rows, input_hash, provenance, summary, write_points
+from cyclesim.explore.report import (
+    front_rows,
+    input_hash,
+    loss_of,
+    provenance,
+    summary,
+    write_points,
+    write_refined,
+)
+from cyclesim.explore.searched import carry_out
 from cyclesim.explore.space import read_space
-from cyclesim.explore.store import FRONT, POINTS, POINTS_CSV, REFINED, ExplorationFolder
+from cyclesim.explore.store import ExplorationFolder, names_of
 from cyclesim.explore.table import PointTable
 from cyclesim.explore.workers import InProcess, Processes, Workers
 from cyclesim.outputs import check_writable
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 FEW_BLOCKS = 4
 """Blocks of points that one process has done before others would have begun."""
@@ -35,14 +51,16 @@ def run(options: argparse.Namespace) -> int:
     """Carry out `cyclesim explore` and return the exit status."""
     started = time.perf_counter()
     plan = Plan(options.search, options.evaluate, options.seed, options.budget)
-    if plan.budget is not None and plan.search == "exhaustive":
-        raise BadInput("cyclesim", None, "--budget: is for searches; --search exhaustive evaluates all points")
+    if plan.search == "exhaustive":
+        for name in ("budget", "reference"):
+            if getattr(options, name) is not None:
+                rule = f"--{name}: is for searches; --search exhaustive evaluates all points"
+                raise BadInput("cyclesim", None, rule)
     evaluator = Evaluator(read_space(Path(options.space)))
-    inputs = provenance(evaluator, plan)
-    names = [POINTS, FRONT, *([POINTS_CSV] if options.format == "csv" else [])]
-    names += [REFINED] if plan.evaluate == "refine" else []
+    inputs = provenance(evaluator, plan, relative_to(evaluator, plan, options.reference is not None))
+    exhaustive = None if options.reference is None else read_front(Path(options.reference), inputs, evaluator)
     with ExplorationFolder(Path(options.path), input_hash(inputs)) as folder:
-        if options.resume and folder.is_complete(names):
+        if options.resume and folder.is_complete(names_of(plan, options.format)):
             print_warnings(evaluator.warnings)
             if not options.quiet:
                 print(f"{folder.folder} is complete already")
@@ -53,91 +71,104 @@ def run(options: argparse.Namespace) -> int:
         folder.begin(options.resume)
         options.begun, options.kept = True, "points"
         print_warnings(evaluator.warnings)
-        told = _explore(options, plan, evaluator, folder, inputs, started)
+        told = _explore(options, plan, evaluator, folder, inputs, exhaustive)
+        told["wall_seconds"] = time.perf_counter() - started
+        folder.publish(told)
     if not options.quiet:
-        print(f"{told['evaluated']:,} points, {told['feasible']:,} feasible, {told['front']:,} on the front: "
-              f"{folder.folder}")  # fmt: skip
-        if "refined" in told:
-            refined = told["refined"]
-            print(f"simulated {refined['simulated']:,} points: {refined['stay']:,} of {refined['model_front']:,} "
-                  "of the model's front stay on it")  # fmt: skip
+        print("\n".join(lines(told, str(folder.folder))))
     return 0
 
 
 def _explore(
     options: argparse.Namespace, plan: Plan, evaluator: Evaluator, folder: ExplorationFolder,
-    inputs: dict[str, Any], started: float,
+    inputs: Mapping[str, Any], reference: Floats | None,
 ) -> dict[str, Any]:
+    """Evaluate the points, fill the folder, and return what summary.json holds."""
     table = PointTable(evaluator)
-    chunk = SIMULATED_ROWS if plan.evaluate == "simulate" else MODEL_ROWS
     more: dict[str, Any] = {}
+    searched, convergence = None, None
     with ExitStack() as stack:
+        chunk = SIMULATED_ROWS if plan.evaluate == "simulate" else MODEL_ROWS
         parts = stack.enter_context(Parts(folder.partial / "points", table.columns, chunk))
         parts.begin()
         exploration = Exploration(evaluator, table, parts)
-        workers = stack.enter_context(_workers(options, plan, evaluator, exploration))
         total, before = plan.evaluations(evaluator.space.points), exploration.rows
-        advance = _advance(stack, options, total, "exploring")
-        advance(before)
+        left = total - before if plan.search == "exhaustive" else 0
+        workers = stack.enter_context(_workers(options, evaluator, plan.evaluate == "simulate", left))
         began = time.perf_counter()
-        if plan.search == "exhaustive":
-            exploration.exhaust(workers, advance)
-        else:
-            exploration.search(plan, workers, advance)
+        with _advancing(options, total, before, "exploring") as advance:
+            if plan.search == "exhaustive":
+                exploration.exhaust(workers, advance)
+            else:
+                searched = carry_out(exploration, plan, workers, advance)
         seconds = time.perf_counter() - began
         more["points_per_second"] = round((exploration.rows - before) / seconds) if seconds else None
+        if searched is not None:
+            if inputs["convergence"] == EXHAUSTIVE and reference is None:
+                reference = _front_of_all(options, exploration, evaluator, workers)
+            convergence = converged(searched, reference, exploration.frontier.values)
     folder.clear()
     rows = front_rows(exploration)
     best = write_points(folder.folder, parts, table, inputs, rows, options.format == "csv")
-    draw(folder.folder, exploration, plan, rows)
+    draw(folder.folder, exploration, plan, rows, convergence)
+    if searched is not None:
+        more["convergence"] = None if convergence is None else convergence.to_dict()
+        if plan.search == "ga":
+            more["loss"] = loss_of(folder.folder, table, evaluator.space, searched.loss)
     if plan.evaluate == "refine":
         more["refined"] = _refine(options, evaluator, folder, table, best)
-    told = summary(evaluator, exploration, inputs, {**more, "wall_seconds": time.perf_counter() - started})
-    folder.publish(told)
-    return told
+    return summary(evaluator, exploration, inputs, more)
 
 
-def _advance(stack: ExitStack, options: argparse.Namespace, total: int, what: str) -> Callable[[int], None]:
-    """Return what is told of points that are kept: it moves the bar, and is where Ctrl-C ends the work."""
-    bar = stack.enter_context(progress_bar(total, options.quiet, "point", what))
-    check = stack.enter_context(interruptible())
+def _front_of_all(
+    options: argparse.Namespace, exploration: Exploration, evaluator: Evaluator, workers: Workers
+) -> Floats:
+    """Return the front of all points of a small space, for the sake of the convergence."""
+    left = evaluator.space.points - exploration.rows
+    if not left:
+        return exploration.frontier.values
+    with ExitStack() as stack:
+        if options.scheduler is None:
+            workers = stack.enter_context(_workers(options, evaluator, False, left))
+        advance = stack.enter_context(_advancing(options, left, 0, "all points"))
+        return all_others(exploration, workers, advance)
 
-    def advance(points: int) -> None:
-        bar(points)
-        check()
 
-    return advance
+@contextmanager
+def _advancing(
+    options: argparse.Namespace, total: int, before: int, what: str
+) -> Iterator[Callable[[int], None]]:
+    """Give what is told of points that are kept: it moves the bar, and is where Ctrl-C ends the work."""
+    with progress_bar(total, options.quiet, "point", what, before) as bar, interruptible() as check:
+
+        def advance(points: int) -> None:
+            bar(points)
+            check()
+
+        yield advance
 
 
-def _workers(options: argparse.Namespace, plan: Plan, evaluator: Evaluator, exploration: Exploration) -> Workers:
-    """Return who evaluates the points."""
+def _workers(options: argparse.Namespace, evaluator: Evaluator, simulated: bool, left: int) -> Workers:
+    """Return who evaluates points, of which so many at least are left."""
+    tell: Callable[[str], None] | None = None if options.quiet else announce
+    if options.scheduler is not None:
+        return Cluster(evaluator, options.scheduler, simulated, tell)
     from cyclesim.simulation import available_cores
 
-    if plan.evaluate == "simulate":
-        return _simulating(options, evaluator)
-    if options.scheduler is not None:
-        return Cluster(evaluator, options.scheduler, simulated=False)
     jobs = options.jobs or available_cores()
-    left = evaluator.space.points - exploration.rows if plan.search == "exhaustive" else 0
+    if simulated:
+        from cyclesim.explore.simulated import Simulator
+
+        return InProcess(Simulator(evaluator, jobs, tell))
     if jobs == 1 or left <= FEW_BLOCKS * MODEL_ROWS:
         return InProcess(evaluator)
     return Processes(evaluator, jobs)
 
 
-def _simulating(options: argparse.Namespace, evaluator: Evaluator) -> Workers:
-    if options.scheduler is not None:
-        return Cluster(evaluator, options.scheduler, simulated=True)
-    from cyclesim.explore.simulated import Simulator
-    from cyclesim.simulation import available_cores
-
-    tell: Callable[[str], None] | None = None if options.quiet else announce
-    return InProcess(Simulator(evaluator, options.jobs or available_cores(), tell))
-
-
 def _refine(
-    options: argparse.Namespace, evaluator: Evaluator, folder: ExplorationFolder, table: PointTable, front: Any
+    options: argparse.Namespace, evaluator: Evaluator, folder: ExplorationFolder, table: PointTable, front: Ints
 ) -> dict[str, Any]:
-    """Simulate the model's front and what lies beside it, and write refined.csv."""
+    """Simulate the model's front and what lies beside it, and write what comes of them."""
     space = evaluator.space
     points = neighbourhood(space, front)
     points = points[evaluator.machines.undefined(space.decode(points)) == 0]
@@ -145,17 +176,9 @@ def _refine(
         parts = stack.enter_context(Parts(folder.partial / "refined", table.columns, SIMULATED_ROWS))
         parts.begin()
         refined = Exploration(evaluator, table, parts)
-        workers = stack.enter_context(_simulating(options, evaluator))
-        advance = _advance(stack, options, len(points), "simulating")
-        advance(refined.rows)
-        tasks = (points[places] for places in pieces(refined.rows, len(points), SIMULATED_ROWS))
-        for block in workers.blocks(tasks):
-            refined.take(block)
-            advance(len(block.reason))
-    names = [column.name for column in table.columns]
-    blocks = [rows for _, rows in parts.read(names)]
-    whole = {name: np.concatenate([rows[name] for rows in blocks]) for name in names} if blocks else {}
-    if whole:
-        order = front_rows(refined)
-        table.write_csv(folder.folder / REFINED, [{name: values[order] for name, values in whole.items()}])
+        workers = stack.enter_context(_workers(options, evaluator, True, len(points)))
+        advance = stack.enter_context(_advancing(options, len(points), refined.rows, "simulating"))
+        for _ in refined.evaluated(points[refined.rows :], workers, advance):
+            pass
+    write_refined(folder.folder, parts, table, front_rows(refined))
     return verdict(refined, points, front)

@@ -16,15 +16,18 @@ def announce(message: str) -> None:
 
 @contextmanager
 def progress_bar(
-    total: int, quiet: bool, unit: str = "cycle", what: str = "simulating"
+    total: int, quiet: bool, unit: str = "cycle", what: str = "simulating", before: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of what is done; it draws a bar on a terminal and nothing elsewhere."""
+    """Give a function that is told of what is done; it draws a bar on a terminal and nothing elsewhere.
+
+    What was done `before`, by an earlier attempt, does not count for the rate and the time left.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda done: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit=unit, unit_scale=True, desc=what, leave=False) as bar:
+    with tqdm(total=total, unit=unit, unit_scale=True, desc=what, leave=False, initial=before) as bar:
         yield lambda done: bar.update(done) and None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -38,7 +38,9 @@ class Cluster(Workers):
         If Dask is not installed, or no scheduler answers.
     """
 
-    def __init__(self, evaluator: Evaluator, address: str, simulated: bool) -> None:
+    def __init__(
+        self, evaluator: Evaluator, address: str, simulated: bool, announce: Callable[[str], None] | None = None
+    ) -> None:
         try:
             from distributed import Client
         except ImportError:

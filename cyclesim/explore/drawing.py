@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.errors import BadInput
+from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.exploration import Exploration
-from cyclesim.explore.figures import FORMS, History, write_figures
-from cyclesim.explore.pareto import share
+from cyclesim.explore.figures import FORMS, write_figures
+from cyclesim.explore.metrics import METRICS
 from cyclesim.explore.parts import Rows, some_rows
 from cyclesim.explore.plan import Plan
 from cyclesim.explore.space import Space
@@ -21,19 +22,23 @@ Ints = NDArray[np.int64]
 
 MOST_POINTS = 300_000
 """Points that figures are drawn of; of more, those on lines along each axis through some of them."""
+_METRIC = "|".join(METRICS)
+_OURS = re.compile(rf"(pareto(-({_METRIC})-({_METRIC}))?(-zoom)?|keys|sensitivity|convergence)\.({'|'.join(FORMS)})")
+"""Names of figures."""
 
 
-def draw(folder: Path, exploration: Exploration, plan: Plan, front: Ints) -> None:
+def draw(folder: Path, exploration: Exploration, plan: Plan, front: Ints, convergence: Convergence | None) -> None:
     """Write the figures of a complete points.h5, given the rows on the front; none if that is empty."""
     import h5py
 
     place = folder / FIGURES
-    place.mkdir(exist_ok=True)
-    for path in place.iterdir():
-        if path.suffix[1:] in FORMS:  # of an earlier exploration
-            path.unlink()
+    if place.is_dir():
+        for path in place.iterdir():
+            if _OURS.fullmatch(path.name):  # of an earlier exploration
+                path.unlink()
     if not len(front):
         return
+    place.mkdir(exist_ok=True)
     space = exploration.space
     objectives = {each.metric: "max" if each.maximised else "min" for each in space.objectives}
     names = [*(axis.key for axis in space.axes), *objectives, "feasible"]
@@ -43,12 +48,11 @@ def draw(folder: Path, exploration: Exploration, plan: Plan, front: Ints) -> Non
     with h5py.File(folder / POINTS, "r") as file:
         points = _columns(some_rows(file, names, rows))
         best = _columns(some_rows(file, names, front))
-    feasible = points.pop("feasible")
-    shown = {name: values[feasible] for name, values in points.items()}
-    if not feasible.any():  # none of those that were chosen
-        shown = best
+    drawable = points.pop("feasible") & np.isfinite([points[name] for name in objectives]).all(axis=0)
+    best.pop("feasible")
+    shown = {name: values[drawable] for name, values in points.items()} if drawable.any() else best
     axes = {axis.key: _values(axis.column).tolist() for axis in space.axes}
-    write_figures(place, shown, best, objectives, axes, _history(exploration, plan))
+    write_figures(place, shown, best, objectives, axes, convergence)
 
 
 def _lines(space: Space) -> Ints:
@@ -70,15 +74,3 @@ def _columns(rows: Rows) -> dict[str, NDArray[Any]]:
 
 def _values(column: NDArray[Any]) -> NDArray[Any]:
     return column.astype(np.str_) if column.dtype.kind == "S" else column
-
-
-def _history(exploration: Exploration, plan: Plan) -> History | None:
-    """Return the hypervolume after each generation, relative to what the search found in the end."""
-    fronts = [(count, values) for count, values in exploration.fronts if len(values)]
-    if not fronts:
-        return None
-    try:
-        shares = [share(values, fronts[-1][1]) for _, values in fronts]
-    except BadInput:  # many objectives, and nothing that measures their volume
-        return None
-    return {plan.search: (np.array([count for count, _ in fronts]), np.array(shares))}

@@ -76,7 +76,7 @@ class Evaluator:
         self.layers: tuple[Layer, ...] = tuple(layers[first] for first in firsts)
         self._weights: Floats = np.bincount(which, weights).astype(np.float64)
         named = (*(each.metric for each in space.objectives), *(each.metric for each in space.constraints))
-        self.metrics = metric_columns(named)
+        self.metrics = metric_columns((*named, *space.weights))
         keys = (KEYS[axis.key.lower()] for axis in space.axes)
         self._counts = np.array([key.section != "technology" for key in keys])
         self._first_price_code = 1 + len(self.machines.reasons)

@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cyclesim.explore.effects import Array, Axes, Columns, Effect, effects, places
+from cyclesim.explore.convergence import Convergence
+from cyclesim.explore.effects import Axes, Columns, Effect, effects, places
 from cyclesim.explore.scatter import Colors, Pareto, is_log, number, set_ticks, some
 from cyclesim.plots.style import COLORS, FAINT, MARKERS, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib import axes as panels
     from matplotlib.figure import Figure
-
-History = Mapping[str, tuple[Array, Array]]
-"""Name of a search to its evaluations (g,), and the hypervolume reached by then, (g,) or (runs, g), 1 for all of it."""
 
 FORMS = ("png", "svg", "pdf")
 DOTS_PER_INCH = 300
@@ -57,12 +55,12 @@ def write_figures(
     front: Columns,
     objectives: Mapping[str, str],
     axes: Axes,
-    history: History | None = None,
+    convergence: Convergence | None = None,
 ) -> list[Path]:
     """Write all figures as PNG, SVG and PDF.
 
     `pareto.*` shows two objectives, `pareto-X-Y.*` each pair of more, `-zoom` what is around the front; the rest are
-    `keys.*` (parallel coordinates of the front), `sensitivity.*` and, given a history, `convergence.*`.
+    `keys.*` (parallel coordinates of the front), `sensitivity.*` and, given one, `convergence.*`.
 
     Parameters
     ----------
@@ -75,9 +73,8 @@ def write_figures(
     objectives : mapping of str to {"min", "max"}
     axes : mapping of str to sequence
         Every key, and its values in their order.
-    history : mapping of str to (evaluations, shares), optional
-        Evaluations (g,) int64 and hypervolumes reached by then, relative to the best front: (g,) float64, or (runs, g)
-        for runs that differ in their seed.
+    convergence : Convergence, optional
+        Of a search.
 
     Returns
     -------
@@ -102,8 +99,8 @@ def write_figures(
         drawn.append(("keys", wide, 2.6, lambda _, ax: _draw_keys(ax, front, objectives, labels, varied)))
         height = 0.9 + 0.2 * len(varied)
         drawn.append(("sensitivity", 1, height, lambda figure, ax: _draw_effects(figure, ax, moves, labels)))
-    if history:
-        drawn.append(("convergence", 1, 2.4, lambda _, ax: _draw_history(ax, history)))
+    if convergence is not None:
+        drawn.append(("convergence", 1, 2.4, lambda _, ax: _draw_convergence(ax, convergence)))
     paths = []
     for name, columns, height, draw in drawn:
         with new_figure(columns, height, 1, 1) as (figure, (ax,)):
@@ -200,21 +197,15 @@ def _draw_effects(
     figure.legend(loc="outside upper center", ncols=2)
 
 
-def _draw_history(ax: panels.Axes, history: History) -> None:
-    """Draw the hypervolume that each search reached: the median of its runs, and their range."""
-    for i, (name, (evaluations, shares)) in enumerate(history.items()):
-        percent = 100 * np.atleast_2d(shares)
-        color = COLORS[i % len(COLORS)]
-        ax.step(evaluations, np.median(percent, axis=0), where="post", color=color, linewidth=1.2,
-                linestyle=("-", "--", "-.", ":")[i % 4], label=name)  # fmt: skip
-        if len(percent) > 1:
-            ax.fill_between(evaluations, percent.min(axis=0), percent.max(axis=0), step="post", color=color, alpha=0.2,
-                            linewidth=0)  # fmt: skip
+def _draw_convergence(ax: panels.Axes, convergence: Convergence) -> None:
+    """Draw the hypervolume that a search had reached after each generation."""
+    percent = 100 * convergence.shares
+    ax.step(convergence.evaluations, percent, where="post", color=COLORS[0], linewidth=1.2)
+    ax.plot(convergence.evaluations[-1:], percent[-1:], "o", color=COLORS[0], markersize=3)
     ax.axhline(100, color=FAINT, linewidth=0.8)
     ax.set(
         xlabel="evaluations",
-        ylabel="hypervolume [% of the best front's]",
+        ylabel=f"hypervolume\n[% of the {convergence.reference}'s]",
         xlim=(0, None),
         ylim=(max(0, ax.get_ylim()[0]), 101),
     )
-    ax.legend(loc="lower right")

@@ -161,6 +161,8 @@ METRICS: dict[str, Metric] = {
 }  # fmt: skip
 """All metrics, in the order of columns. Those that are not there by default are where a space names them."""
 
+UNKNOWN = ("least_bandwidth", "bound", "channel_utilization", "sram_bandwidth_peak", "dram_bandwidth_peak", "stall_by")
+"""How figures begin that a run reports and points do not have."""
 _ALIASES = {"total_energy_pj": "energy_pj", "total_area_mm2": "area_mm2"}
 
 

@@ -257,10 +257,15 @@ def share(values: Values, best: Values) -> float:
     BadInput
         With four objectives or more, if pymoo is not installed.
     """
+    points, reference = scaled(values, best)
+    return hypervolume(points, reference) / hypervolume(scaled(best, best)[0], reference)
+
+
+def scaled(values: Values, best: Values) -> tuple[Values, Values]:
+    """Return points in the scale of the best front, and the reference point of `share` there."""
     least, extent = best.min(axis=0), np.ptp(best, axis=0)
     extent = np.where(extent > 0, extent, np.where(least == 0, 1.0, np.abs(least)))
-    reference = np.full(len(least), 1 + MARGIN)
-    return hypervolume((values - least) / extent, reference) / hypervolume((best - least) / extent, reference)
+    return (values - least) / extent, np.full(len(least), 1 + MARGIN)
 
 
 def _volume(points: Values, reference: Values) -> float:

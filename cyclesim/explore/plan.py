@@ -8,6 +8,8 @@ SEARCHES = ("exhaustive", "nsga2", "ga", "random")
 """Which points are evaluated: all, or those of a search (`search`)."""
 EVALUATIONS = ("model", "simulate", "refine")
 """By what: the analytical model, the simulator, or the model with the simulator on what it finds best."""
+EXHAUSTIVE, OWN = "exhaustive front", "best known front"
+"""What the convergence of a search is relative to: the front of all points, or the one that the search ended with."""
 SHARE_OF_POINTS = 50
 LEAST_BUDGET, MOST_BUDGET = 1_000, 100_000
 """A search evaluates one in so many points by default, but no fewer and no more than these."""

@@ -19,14 +19,24 @@ from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import Exploration
 from cyclesim.explore.parts import Parts, slices, some_rows
 from cyclesim.explore.plan import Plan
-from cyclesim.explore.store import FRONT, POINTS, POINTS_CSV
+from cyclesim.explore.searched import Loss
+from cyclesim.explore.space import Space
+from cyclesim.explore.store import FRONT, POINTS, POINTS_CSV, REFINED, SIMULATED
 from cyclesim.explore.table import PointTable
 
 Ints = NDArray[np.int64]
 
 
-def provenance(evaluator: Evaluator, plan: Plan) -> dict[str, Any]:
-    """Return what the points depend on: inputs, options and version."""
+def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dict[str, Any]:
+    """Return what the points and figures depend on: inputs, options and version.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    plan : Plan
+    relative_to : str or None
+        What the convergence of a search is relative to.
+    """
     space = evaluator.space
     networks = zip(space.networks, evaluator.networks, strict=True)
     return {
@@ -34,6 +44,8 @@ def provenance(evaluator: Evaluator, plan: Plan) -> dict[str, Any]:
         "space_file": space.file,
         "space": space.text,
         "space_hash": _hash(space.text),
+        "axes": {axis.key: axis.texts for axis in space.axes},
+        "constraints": [each.text for each in space.constraints],
         "machine": evaluator.machines.base.expanded(),
         "machine_hash": _hash(space.machine.read_text(encoding="utf-8-sig", errors="replace")),
         "figures_hash": _hash([sorted([*key, value] for key, value in own.values.items())
@@ -42,8 +54,10 @@ def provenance(evaluator: Evaluator, plan: Plan) -> dict[str, Any]:
         "network_hashes": {each.name: _hash([asdict(layer) for layer in found.layers]) for each, found in networks},
         "search": plan.search,
         "evaluate": plan.evaluate,
+        "engine": "simulate" if plan.evaluate == "simulate" else "model",
         "seed": plan.seed,
         "budget": plan.evaluations(space.points),
+        "convergence": relative_to,
     }  # fmt: skip
 
 
@@ -62,9 +76,7 @@ def write_points(
     """Write points.h5, pareto.csv with some of its rows, and points.csv if asked for; return these rows' indices."""
     import h5py
 
-    attributes = {
-        name: value if isinstance(value, str | int) else json.dumps(value) for name, value in inputs.items()
-    }
+    attributes = {name: stored(value) for name, value in inputs.items()}
     libraries = {name: version(name) for name in ("numpy", "h5py")}
     attributes |= {"format": "cyclesim-points", "python": sys.version.split()[0], "libraries": json.dumps(libraries)}
     parts.join(folder / POINTS, {**attributes, "input_hash": input_hash(inputs), "state": "complete"})
@@ -76,6 +88,36 @@ def write_points(
             table.write_csv(folder / POINTS_CSV, (block for _, block in slices(file, names)))
     found: Ints = best["point"]
     return found
+
+
+def stored(value: Any) -> Any:
+    """Return what points.h5 has of a value of the provenance."""
+    return value if isinstance(value, str | int) else json.dumps(value)
+
+
+def write_refined(folder: Path, parts: Parts, table: PointTable, rows: Ints) -> None:
+    """Write simulated.csv, with all points that were simulated again, and refined.csv, with some of its rows."""
+    names = [column.name for column in table.columns]
+    blocks = [block for _, block in parts.read(names)]
+    table.write_csv(folder / SIMULATED, blocks)
+    whole = {name: np.concatenate([block[name] for block in blocks]) for name in names} if blocks else {}
+    table.write_csv(folder / REFINED, [{name: values[rows] for name, values in whole.items()}] if blocks else [])
+
+
+def loss_of(folder: Path, table: PointTable, space: Space, loss: Loss | None) -> dict[str, Any]:
+    """Return what the summary says of the least loss; without a feasible point there are only the weights."""
+    import h5py
+
+    told: dict[str, Any] = {"weights": dict(space.weights)}
+    if loss is None:
+        return told
+    names = [column.name for column in table.columns]
+    with h5py.File(folder / POINTS, "r") as file:
+        row = table.records(some_rows(file, names, np.array([loss.row])))[0]
+    keys = {axis.key: row[axis.key] for axis in space.axes}
+    metrics = {name: row[name] for name in table.metrics}
+    return {**told, "scales": loss.scales, "least": loss.least, "points": loss.points, "point": row["point"],
+            "keys": keys, "metrics": metrics}  # fmt: skip
 
 
 def front_rows(exploration: Exploration) -> Ints:
@@ -102,6 +144,7 @@ def summary(
         "evaluated": sum(counts),
         "feasible": counts[0],
         "infeasible": infeasible,
+        "unknown": exploration.frontier.unknown,
         "front": len(exploration.frontier.rows),
         "best": _best(exploration),
         **more,

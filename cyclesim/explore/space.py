@@ -6,7 +6,6 @@ A point is an integer: its digits, one an axis and the last axis the lowest, are
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,34 +17,15 @@ from numpy.typing import NDArray
 from cyclesim import shipped
 from cyclesim.errors import BadInput
 from cyclesim.explore.axes import Axis, read_axes
-from cyclesim.explore.metrics import METRICS, metric_name
+from cyclesim.explore.goals import Constraint, Objective, number, read_constraints, read_objectives, read_weights
 from cyclesim.readers.text import got, printable, read_text
-from cyclesim.readers.toml import Number, Toml, parse_toml
+from cyclesim.readers.toml import Toml, parse_toml
 
 Ints = NDArray[np.int64]
 
 MOST_POINTS = 2**62
 _TABLES = ("explore", "space", "constraints")
-_KEYS = ("machine", "networks", "objectives")
-_BOUND = re.compile(r"\s*(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*")
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A metric that is to be small, or large."""
-
-    metric: str
-    maximised: bool
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A bound of a metric, inclusive."""
-
-    metric: str
-    at_most: bool
-    bound: float
-    text: str
+_KEYS = ("machine", "networks", "objectives", "weights")
 
 
 @dataclass(frozen=True)
@@ -59,13 +39,14 @@ class WeightedNetwork:
 
 @dataclass(frozen=True)
 class Space:
-    """A design space; `file` and `text` are those of SPACE.toml."""
+    """A design space; `file` and `text` are those of SPACE.toml, `weights` the metrics in the loss and theirs."""
 
     file: str
     text: str
     machine: Path
     networks: tuple[WeightedNetwork, ...]
     objectives: tuple[Objective, ...]
+    weights: Mapping[str, float]
     axes: tuple[Axis, ...]
     constraints: tuple[Constraint, ...]
 
@@ -117,14 +98,18 @@ def read_space(path: Path) -> Space:
     for name in explore:
         if name not in _KEYS:
             raise toml.error(f"keys of [explore] must be among {', '.join(_KEYS)} {got(name, _KEYS)}", "explore", name)
+    machine = _machine(toml, explore.get("machine", "default"))
+    networks = _networks(toml, explore.get("networks"))
+    objectives = read_objectives(toml, explore.get("objectives"))
     space = Space(
         file=toml.text.file,
         text="\n".join(toml.text.lines) + "\n",
-        machine=_machine(toml, explore.get("machine", "default")),
-        networks=_networks(toml, explore.get("networks")),
-        objectives=_objectives(toml, explore.get("objectives")),
+        machine=machine,
+        networks=networks,
+        objectives=objectives,
+        weights=read_weights(toml, explore.get("weights"), objectives),
         axes=read_axes(toml),
-        constraints=_constraints(toml, toml.tables.get("constraints", {})),
+        constraints=read_constraints(toml, toml.tables.get("constraints", {})),
     )
     if space.points > MOST_POINTS:
         raise toml.error(f"[space] must have at most {MOST_POINTS} points (got {space.points})", "space")
@@ -162,53 +147,10 @@ def _networks(toml: Toml, given: Any) -> tuple[WeightedNetwork, ...]:
         if name in found:
             message = f"networks must have each network once (got '{printable(name[:60])}' again)"
             raise toml.error(message, "explore", "networks")
-        try:
-            number = float(weight) if isinstance(weight, int | Number) and not isinstance(weight, bool) else math.nan
-        except (ValueError, OverflowError):
-            number = math.nan
-        if not 0 < number < math.inf:
+        value = number(weight)
+        if not 0 < value < math.inf:
             shown = got(printable(str(weight)))
             raise toml.error(f"networks: the weight of {printable(name[:60])} must be a number above 0 {shown}",
                              "explore", "networks", name)  # fmt: skip
-        found[name] = WeightedNetwork(name, _found(toml, "topologies", name, "networks"), number)
-    return tuple(found.values())
-
-
-def _metric(toml: Toml, written: str, *place: str) -> str:
-    metric = metric_name(written)
-    if metric is None:
-        message = f"{place[-1]} must name metrics of docs/exploration.md {got(written, METRICS)}"
-        raise toml.error(message, *place, written)
-    return metric
-
-
-def _objectives(toml: Toml, given: Any) -> tuple[Objective, ...]:
-    place = ("explore", "objectives")
-    if not isinstance(given, Mapping) or not given:
-        raise toml.error('objectives must give at least one metric its direction: { metric = "min" }', *place)
-    found: dict[str, Objective] = {}
-    for written, direction in given.items():
-        metric = _metric(toml, written, *place)
-        if direction not in ("min", "max"):
-            tail = got(str(direction), ("min", "max"))
-            raise toml.error(f'objectives: {metric} must be "min" or "max" {tail}', *place, written)
-        if metric in found:
-            raise toml.error(f"objectives must have each metric once (got {metric} again)", *place, written)
-        found[metric] = Objective(metric, direction == "max")
-    return tuple(found.values())
-
-
-def _constraints(toml: Toml, given: Any) -> tuple[Constraint, ...]:
-    if not isinstance(given, Mapping):
-        raise toml.error('[constraints] must be a table of metrics: metric = "<= value"', "constraints")
-    found: dict[str, Constraint] = {}
-    for written, bound in given.items():
-        metric = _metric(toml, written, "constraints")
-        match = _BOUND.fullmatch(bound) if isinstance(bound, str) and not isinstance(bound, bool) else None
-        if match is None or not math.isfinite(float(match[2])):
-            rule = f'{metric} must be bounded as "<= value" or ">= value"'
-            raise toml.error(f"{rule} {got(str(bound))}", "constraints", written)
-        if metric in found:
-            raise toml.error(f"constraints must have each metric once (got {metric} again)", "constraints", written)
-        found[metric] = Constraint(metric, match[1] == "<=", float(match[2]), f"{metric} {match[1]} {match[2]}")
+        found[name] = WeightedNetwork(name, _found(toml, "topologies", name, "networks"), value)
     return tuple(found.values())

@@ -14,14 +14,24 @@ from typing import Any
 
 from cyclesim import __version__
 from cyclesim.errors import BadInput
+from cyclesim.explore.plan import Plan
 from cyclesim.files import Lock, write_text
 from cyclesim.outputs import check_names
 
-POINTS, SUMMARY, FRONT, POINTS_CSV, REFINED = "points.h5", "summary.json", "pareto.csv", "points.csv", "refined.csv"
+POINTS, SUMMARY, FRONT, POINTS_CSV = "points.h5", "summary.json", "pareto.csv", "points.csv"
+SIMULATED, REFINED = "simulated.csv", "refined.csv"
+"""Of --evaluate refine: all points that were simulated, and those of them that no other one beats."""
 FIGURES = "figures"
 """A folder of them."""
-FILES = (POINTS, SUMMARY, FRONT, POINTS_CSV, REFINED)
+FILES = (SUMMARY, POINTS, FRONT, POINTS_CSV, SIMULATED, REFINED)
+"""All files that an exploration may write. The summary, which is written last, is removed first."""
 PARTIAL = ".points"
+
+
+def names_of(plan: Plan, form: str) -> list[str]:
+    """Return the files that an exploration leaves behind."""
+    csv = [POINTS_CSV] if form == "csv" else []
+    return [SUMMARY, POINTS, FRONT, *csv, *([SIMULATED, REFINED] if plan.evaluate == "refine" else [])]
 
 
 class ExplorationFolder:
@@ -88,6 +98,10 @@ class ExplorationFolder:
             If another exploration is writing to it, or a folder has the name of a file that it will write.
         """
         check_names(self.folder, FILES, "the exploration")
+        for name in (FIGURES, PARTIAL):
+            if (self.folder / name).is_file():
+                rule = f"-p: {self.folder / name} is a file, and the exploration makes a folder of that name"
+                raise BadInput("cyclesim", None, rule)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.take()
         if not resume:
@@ -97,8 +111,8 @@ class ExplorationFolder:
         write_text(self.partial / "exploration.json", text)
 
     def clear(self) -> None:
-        """Remove what an earlier exploration left under names that this one may not write, its summary first."""
-        for name in (SUMMARY, POINTS_CSV, REFINED):
+        """Remove what an earlier exploration left: its files and those of this one never lie side by side."""
+        for name in FILES:
             (self.folder / name).unlink(missing_ok=True)
 
     def publish(self, summary: Mapping[str, Any]) -> None:

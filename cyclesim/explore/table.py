@@ -51,6 +51,19 @@ class PointTable:
             "reason": block.reason,
         }
 
+    def records(self, rows: Rows) -> list[dict[str, Any]]:
+        """Return rows as JSON has them: whole numbers as such, None where a figure is not known."""
+        columns = {column.name: self._values(column.name, rows[column.name]) for column in self.columns}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _values(self, name: str, values: NDArray[Any]) -> list[Any]:
+        if name == "reason":
+            return [self._reasons[code] for code in values.tolist()]
+        if values.dtype.kind == "f":
+            whole = name in self._counts
+            return [None if value != value else int(value) if whole else value for value in values.tolist()]
+        return [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
+
     def texts(self, rows: Rows) -> list[list[str]]:
         """Return the cells of rows by column: whole numbers as such, nothing where a figure is not known."""
         return [self._cells(column.name, rows[column.name]) for column in self.columns]

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cyclesim.explore import figures, scatter
+from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.effects import Axes, Columns, effects
 from cyclesim.explore.pareto import front
 from cyclesim.explore.scatter import number, some
@@ -115,15 +116,13 @@ def test_parallel_coordinates_have_a_line_for_each_point_and_an_axis_for_each_ke
     ]  # fmt: skip
 
 
-def test_convergence_is_in_per_cent_with_the_range_of_runs(draw: Draw) -> None:
-    history = {
-        "nsga2": (np.array([10, 20]), np.array([[0.5, 0.9], [0.7, 0.9], [0.6, 1.0]])),
-        "random": (np.array([10, 20]), np.array([0.4, 0.5])),
-    }
-    axes = draw(columns(), {"time_s": "min", "tops": "max"}, history=history)["convergence"].axes[0]
-    lines = {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in axes.lines[:2]}
-    assert lines == {"nsga2": [60, 90], "random": [40, 50]}
-    assert len(axes.collections) == 1
+def test_convergence_is_in_per_cent_of_the_front_that_the_figure_names(draw: Draw) -> None:
+    convergence = Convergence("exhaustive front", 5, np.array([10, 20, 25]), np.array([0.5, 0.875, 0.96875]))
+    axes = draw(columns(), {"time_s": "min", "tops": "max"}, convergence=convergence)["convergence"].axes[0]
+    assert np.asarray(axes.lines[0].get_ydata()).tolist() == [50, 87.5, 96.875]
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == [10, 20, 25]
+    assert axes.get_ylabel() == "hypervolume\n[% of the exhaustive front's]"
+    assert axes.get_ylim()[1] > 100
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

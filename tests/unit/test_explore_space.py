@@ -75,6 +75,27 @@ utilization = ">=.5"
     assert space.machine.name == "eyeriss.cfg"
 
 
+def test_the_loss_weighs_the_objectives_alike_unless_weights_are_given(tmp_path: Path) -> None:
+    assert read_space(space_of(tmp_path, HEAD + SIDE)).weights == {"fj_per_op": 1, "tops_per_mm2": -1}
+    weights = "weights = { total_cycles = 1, fj_per_op = 0.5, tops = -2, utilization = -1e-3 }\n[space]"
+    space = read_space(space_of(tmp_path, HEAD.replace("[space]", weights) + SIDE))
+    assert space.weights == {"total_cycles": 1, "fj_per_op": 0.5, "tops": -2, "utilization": -0.001}
+
+
+def test_nested_metrics_are_named_with_a_dot_or_a_line(tmp_path: Path) -> None:
+    text = """[explore]
+networks = ["alexnet"]
+objectives = { energy_pj.dram = "min", dram_reads_ifmap = "min", sram_writes.ofmap = "max" }
+[space]
+ArrayHeight = [8]
+[constraints]
+area_mm2.pe_array = "<= 2"
+"""
+    found = read_space(space_of(tmp_path, text.replace("pe_array", "multiplier")))
+    assert [each.metric for each in found.objectives] == ["energy_pj_dram", "dram_reads_ifmap", "sram_writes_ofmap"]
+    assert [each.metric for each in found.constraints] == ["area_mm2_multiplier"]
+
+
 def test_indices_count_the_last_axis_fastest_and_decode_to_what_they_encode(tmp_path: Path) -> None:
     space = read_space(space_of(tmp_path, HEAD + "ArrayHeight = [1, 2, 3]\nArrayWidth = [4, 5]\n"))
     codes = space.decode(np.arange(6))
@@ -125,6 +146,19 @@ def test_files_beside_the_space_file_are_found(tmp_path: Path) -> None:
         (HEAD.replace('["alexnet"]', "{ alexnet = 0 }") + SIDE, 2, "weight of alexnet must be a number"),
         (HEAD.replace('["alexnet"]', '["alexnet", "alexnet"]') + SIDE, 2, "each network once"),
         (HEAD.replace("networks", "network") + SIDE, 2, "did you mean 'networks'?"),
+        (HEAD.replace("fj_per_op", "least_bandwidth") + SIDE, 3, "least_bandwidth, which only a run of one machine"),
+        (HEAD.replace("fj_per_op", "stall_by.ifmap") + SIDE, 3, "objectives cannot name stall_by_ifmap"),
+        (HEAD.replace("fj_per_op", "dram_reads") + SIDE, 3, "objectives must name metrics of"),
+        (HEAD.replace('"min"', '"min", total_energy_pj = "min", energy_pj = "min"') + SIDE, 3, "each metric once"),
+        (HEAD.replace("[space]", "weights = 3\n[space]") + SIDE, 4, "weights must give at least one metric its"),
+        (HEAD.replace("[space]", "weights = {}\n[space]") + SIDE, 4, "weights must give at least one metric its"),
+        (HEAD.replace("[space]", "weights = { edpp = 1 }\n[space]") + SIDE, 4, "(got 'edpp'; did you mean 'edp'?)"),
+        (HEAD.replace("[space]", "weights = { edp = 0 }\n[space]") + SIDE, 4, "weights: edp must be a number of a"),
+        (HEAD.replace("[space]", "weights = { edp = 'x' }\n[space]") + SIDE, 4, "from 1e-09 to 1e+09 (got 'x')"),
+        (HEAD.replace("[space]", "weights = { edp = nan }\n[space]") + SIDE, 4, "from 1e-09 to 1e+09 (got 'nan')"),
+        (HEAD.replace("[space]", "weights = { tops_per_mm2 = 1 }\n[space]") + SIDE, 4, 'its objective is "max" (got'),
+        (HEAD.replace("[space]", "weights = { fj_per_op = -1.5 }\n[space]") + SIDE, 4, "must be above 0, as its"),
+        (HEAD.replace("[space]", "wights = { edp = 1 }\n[space]") + SIDE, 4, "did you mean 'weights'?"),
         ("[explore]\nmachine = 3\n[space]\n" + SIDE, 2, "machine must be the name of a shipped machine"),
         ("[explore]\nmachine = 'eyeris'\n[space]\n" + SIDE, 2, "did you mean 'eyeriss'?"),
         ("[explore]\nnetworks = ['alexnet']\n[space]\n" + SIDE, 1, "objectives must give at least"),
