@@ -166,7 +166,10 @@ def estimate(
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
     check_prices(hardware)
-    layers = tuple(with_prices(_result(layer, hardware), hardware) for layer in network.layers)
+    rows, which = LayerTable.distinct(network.layers)
+    found = _found(rows, hardware)
+    places = zip(network.layers, which.tolist(), strict=True)
+    layers = tuple(with_prices(_result(layer, hardware, found, place), hardware) for layer, place in places)
     return RunResult(network.name, hardware, "estimate", layers)
 
 
@@ -175,20 +178,37 @@ def _check_memory(hardware: Hardware) -> None:
         raise BadInput("cyclesim", None, f"the model estimates memory native only (got {hardware.memory_model})")
 
 
-def _result(layer: Layer, hardware: Hardware) -> LayerResult:
-    rows = LayerTable.of([layer])
-    at_once = replace(hardware, interface_bandwidth="CALC", dram_latency_cycles=1)
-    machines = MachineTable.of([hardware, replace(hardware, interface_bandwidth="CALC"), at_once])
+@dataclass(frozen=True)
+class _Found:
+    """What the model says of distinct layers on a machine.
+
+    `points` has the machine in its first column, then the same without a limit of bandwidth, and without latency
+    besides. `least_bandwidth` is (layers,) int64.
+    """
+
+    points: _Evaluation
+    least_bandwidth: Ints
+
+
+def _found(rows: LayerTable, hardware: Hardware) -> _Found:
+    unlimited = replace(hardware, interface_bandwidth="CALC")
+    machines = MachineTable.of([hardware, unlimited, replace(unlimited, dram_latency_cycles=1)])
     reuse = reuse_table(rows, machines)
-    found = _evaluate(rows, machines, reuse)
+    points = _evaluate(rows, machines, reuse)
+    words = points.dram.ifmap + points.dram.filter + points.dram.psum + points.dram.ofmap
+    return _Found(points, _least_bandwidths(rows, machines.some(slice(1, 2)), reuse, words[:, :1])[:, 0])
+
+
+def _result(layer: Layer, hardware: Hardware, found: _Found, place: int) -> LayerResult:
+    """Return the figures of a layer, which is the one in this place of those that are distinct."""
+    points, cycles = found.points, found.points.cycles
     _, m, k, n = gemm_sizes(layer)
     plan = schedule(m, k, n, hardware)
-    stalls, unlimited, without_latency = (int(value) for value in found.cycles.stall[0])
-    sram, dram = ({name: int(getattr(table, name)[0, 0]) for name in ("ifmap", "filter", "psum", "ofmap")}
-                  for table in (found.sram, found.dram))  # fmt: skip
+    stalls, unlimited, without_latency = (int(value) for value in cycles.stall[place])
+    sram, dram = ({name: int(getattr(table, name)[place, 0]) for name in ("ifmap", "filter", "psum", "ofmap")}
+                  for table in (points.sram, points.dram))  # fmt: skip
     compute, cold, drain, total = (
-        int(values[0, 0])
-        for values in (found.cycles.compute, found.cycles.cold_start, found.cycles.drain, found.cycles.total)
+        int(values[place, 0]) for values in (cycles.compute, cycles.cold_start, cycles.drain, cycles.total)
     )
     shape = layer_fields(layer, plan)
     channel = channel_of(hardware)
@@ -212,7 +232,7 @@ def _result(layer: Layer, hardware: Hardware) -> LayerResult:
         stall_by=None,
         channel_words=channel.capacity(total),
         machine_balance=channel.balance(hardware.rows * hardware.cols),
-        least_bandwidth=None if unlimited else _least_bandwidth(rows, hardware, reuse, sum(dram.values())),
+        least_bandwidth=None if unlimited else int(found.least_bandwidth[place]),
         bound=_bound(stalls, unlimited, without_latency, total),
     )
 
@@ -236,18 +256,20 @@ def _bound(stalls: int, unlimited: int, without_latency: int, total: int) -> str
     return stall_bound(stalls, unlimited, min(without_latency, unlimited))
 
 
-def _least_bandwidth(rows: LayerTable, hardware: Hardware, reuse: ReuseTable, words: int) -> int:
-    """Return the smallest whole bandwidth without stalls, if stalls go down with bandwidth."""
-    low, high = 0, max(1, words)
-    one = MachineTable.of([replace(hardware, interface_bandwidth="CALC")])
-    while high - low > 1:
-        tried = np.geomspace(low + 1, high, CANDIDATES).astype(np.int64)
-        tried = tried[np.diff(tried, prepend=low) > 0]
-        machines = replace(one, bandwidth=tried[None, :].astype(np.float64))
-        stalls = _evaluate(rows, machines, reuse).cycles.stall[0]
-        enough = int(np.argmax(stalls == 0)) if (stalls == 0).any() else len(tried)
-        if enough == len(tried):
-            break
-        high = int(tried[enough])
-        low = int(tried[enough - 1]) if enough else low
+def _least_bandwidths(layers: LayerTable, machine: MachineTable, reuse: ReuseTable, words: Ints) -> Ints:
+    """Return the smallest whole bandwidth without stalls of each layer, if stalls go down with bandwidth.
+
+    `machine` is one without a limit, `words` what each layer moves, (layers, 1): more in a cycle is never needed.
+    """
+    low, high = np.zeros_like(words), np.maximum(1, words)
+    while (high - low > 1).any():
+        tried = np.geomspace(low[:, 0] + 1, high[:, 0], CANDIDATES, axis=1).astype(np.int64)
+        machines = replace(machine, bandwidth=tried.astype(np.float64))
+        enough = _evaluate(layers, machines, reuse).cycles.stall == 0
+        found = enough.any(axis=1, keepdims=True)
+        first = enough.argmax(axis=1)[:, None]
+        below = np.take_along_axis(tried, np.maximum(first - 1, 0), axis=1)
+        # Where even all words in a cycle are too few there is none, and no more to look for.
+        low = np.where(found, np.where(first > 0, below, low), high - 1)
+        high = np.where(found, np.take_along_axis(tried, first, axis=1), high)
     return high
