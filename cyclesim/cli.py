@@ -63,17 +63,21 @@ def _carry_out(arguments: Sequence[str] | None) -> int:
         print(problem, file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        kept = getattr(options, "kept", "layers")
-        more = f"; finished {kept} are kept, and --resume goes on" if getattr(options, "begun", False) else ""
-        print(f"cyclesim: interrupted{more}", file=sys.stderr)
+        print(f"cyclesim: interrupted{_kept(options)}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of stdout (head, less) has seen enough of what is printed when all else is done.
         _silence(sys.stdout)
         return status
     except (OSError, MemoryError) as problem:
-        print(f"cyclesim: failed: {_reason(problem)}", file=sys.stderr)
+        print(f"cyclesim: failed: {_reason(problem)}{_kept(options)}", file=sys.stderr)
         return FAILED
+
+
+def _kept(options: argparse.Namespace) -> str:
+    """Return how a command that did not come to its end goes on."""
+    kept = getattr(options, "kept", "layers")
+    return f"; finished {kept} are kept, and --resume goes on" if getattr(options, "begun", False) else ""
 
 
 def _prepare_streams() -> None:

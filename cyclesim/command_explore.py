@@ -33,6 +33,7 @@ from cyclesim.explore.report import (
     write_points,
     write_refined,
 )
+from cyclesim.explore.search import needs_pymoo
 from cyclesim.explore.searched import carry_out
 from cyclesim.explore.space import read_space
 from cyclesim.explore.store import ExplorationFolder, names_of
@@ -59,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     evaluator = Evaluator(read_space(Path(options.space)))
     inputs = provenance(evaluator, plan, relative_to(evaluator, plan, options.reference is not None))
     exhaustive = None if options.reference is None else read_front(Path(options.reference), inputs, evaluator)
-    with ExplorationFolder(Path(options.path), input_hash(inputs)) as folder:
+    if plan.search == "nsga2":
+        needs_pymoo()
+    with ExitStack() as stack:
+        folder = stack.enter_context(ExplorationFolder(Path(options.path), input_hash(inputs)))
         if options.resume and folder.is_complete(names_of(plan, options.format)):
             print_warnings(evaluator.warnings)
             if not options.quiet:
@@ -68,10 +72,13 @@ def run(options: argparse.Namespace) -> int:
         if options.resume:
             folder.check_resumable()
         check_writable(folder.folder)
+        cluster = None if options.scheduler is None else stack.enter_context(
+            Cluster(evaluator, options.scheduler, None if options.quiet else announce)
+        )
         folder.begin(options.resume)
         options.begun, options.kept = True, "points"
         print_warnings(evaluator.warnings)
-        told = _explore(options, plan, evaluator, folder, inputs, exhaustive)
+        told = _explore(options, plan, evaluator, folder, inputs, exhaustive, cluster)
         told["wall_seconds"] = time.perf_counter() - started
         folder.publish(told)
     if not options.quiet:
@@ -81,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _explore(
     options: argparse.Namespace, plan: Plan, evaluator: Evaluator, folder: ExplorationFolder,
-    inputs: Mapping[str, Any], reference: Floats | None,
+    inputs: Mapping[str, Any], reference: Floats | None, cluster: Cluster | None,
 ) -> dict[str, Any]:
     """Evaluate the points, fill the folder, and return what summary.json holds."""
     table = PointTable(evaluator)
@@ -94,7 +101,7 @@ def _explore(
         exploration = Exploration(evaluator, table, parts)
         total, before = plan.evaluations(evaluator.space.points), exploration.rows
         left = total - before if plan.search == "exhaustive" else 0
-        workers = stack.enter_context(_workers(options, evaluator, plan.evaluate == "simulate", left))
+        workers = stack.enter_context(_workers(options, evaluator, cluster, plan.evaluate == "simulate", left))
         began = time.perf_counter()
         with _advancing(options, total, before, "exploring") as advance:
             if plan.search == "exhaustive":
@@ -105,7 +112,7 @@ def _explore(
         more["points_per_second"] = round((exploration.rows - before) / seconds) if seconds else None
         if searched is not None:
             if inputs["convergence"] == EXHAUSTIVE and reference is None:
-                reference = _front_of_all(options, exploration, evaluator, workers)
+                reference = _front_of_all(options, exploration, evaluator, cluster)
             convergence = converged(searched, reference, exploration.frontier.values)
     folder.clear()
     rows = front_rows(exploration)
@@ -116,20 +123,19 @@ def _explore(
         if plan.search == "ga":
             more["loss"] = loss_of(folder.folder, table, evaluator.space, searched.loss)
     if plan.evaluate == "refine":
-        more["refined"] = _refine(options, evaluator, folder, table, best)
+        more["refined"] = _refine(options, evaluator, folder, table, best, cluster)
     return summary(evaluator, exploration, inputs, more)
 
 
 def _front_of_all(
-    options: argparse.Namespace, exploration: Exploration, evaluator: Evaluator, workers: Workers
+    options: argparse.Namespace, exploration: Exploration, evaluator: Evaluator, cluster: Cluster | None
 ) -> Floats:
     """Return the front of all points of a small space, for the sake of the convergence."""
     left = evaluator.space.points - exploration.rows
     if not left:
         return exploration.frontier.values
     with ExitStack() as stack:
-        if options.scheduler is None:
-            workers = stack.enter_context(_workers(options, evaluator, False, left))
+        workers = stack.enter_context(_workers(options, evaluator, cluster, False, left))
         advance = stack.enter_context(_advancing(options, left, 0, "all points"))
         return all_others(exploration, workers, advance)
 
@@ -148,25 +154,27 @@ def _advancing(
         yield advance
 
 
-def _workers(options: argparse.Namespace, evaluator: Evaluator, simulated: bool, left: int) -> Workers:
+def _workers(
+    options: argparse.Namespace, evaluator: Evaluator, cluster: Cluster | None, simulated: bool, left: int
+) -> Workers:
     """Return who evaluates points, of which so many at least are left."""
-    tell: Callable[[str], None] | None = None if options.quiet else announce
-    if options.scheduler is not None:
-        return Cluster(evaluator, options.scheduler, simulated, tell)
+    if cluster is not None:
+        return cluster.workers(simulated)
     from cyclesim.simulation import available_cores
 
     jobs = options.jobs or available_cores()
     if simulated:
         from cyclesim.explore.simulated import Simulator
 
-        return InProcess(Simulator(evaluator, jobs, tell))
+        return InProcess(Simulator(evaluator, jobs, None if options.quiet else announce))
     if jobs == 1 or left <= FEW_BLOCKS * MODEL_ROWS:
         return InProcess(evaluator)
     return Processes(evaluator, jobs)
 
 
 def _refine(
-    options: argparse.Namespace, evaluator: Evaluator, folder: ExplorationFolder, table: PointTable, front: Ints
+    options: argparse.Namespace, evaluator: Evaluator, folder: ExplorationFolder, table: PointTable, front: Ints,
+    cluster: Cluster | None,
 ) -> dict[str, Any]:
     """Simulate the model's front and what lies beside it, and write what comes of them."""
     space = evaluator.space
@@ -176,7 +184,7 @@ def _refine(
         parts = stack.enter_context(Parts(folder.partial / "refined", table.columns, SIMULATED_ROWS))
         parts.begin()
         refined = Exploration(evaluator, table, parts)
-        workers = stack.enter_context(_workers(options, evaluator, True, len(points)))
+        workers = stack.enter_context(_workers(options, evaluator, cluster, True, len(points)))
         advance = stack.enter_context(_advancing(options, len(points), refined.rows, "simulating"))
         for _ in refined.evaluated(points[refined.rows :], workers, advance):
             pass

@@ -245,6 +245,17 @@ def _by_value(objectives: Objectives, feasible: Feasible) -> NDArray[np.int64]:
     return np.argsort(np.where(feasible, objectives[:, 0], np.inf), kind="stable")
 
 
+def needs_pymoo() -> None:
+    """Make sure that NSGA-II can be done.
+
+    Raises
+    ------
+    BadInput
+        If pymoo is not installed.
+    """
+    _pymoo()
+
+
 def _pymoo() -> tuple[Any, Any, Any]:
     """Return what is used of pymoo."""
     try:
