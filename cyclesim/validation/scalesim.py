@@ -13,16 +13,16 @@ from cyclesim.errors import BadInput
 _CONFIG = """[general]
 run_name = pair
 [architecture_presets]
-ArrayHeight : {size}
-ArrayWidth : {size}
-IfmapSramSzkB : 64
-FilterSramSzkB : 64
-OfmapSramSzkB : 64
+ArrayHeight : {rows}
+ArrayWidth : {cols}
+IfmapSramSzkB : {ifmap_kb}
+FilterSramSzkB : {filter_kb}
+OfmapSramSzkB : {ofmap_kb}
 IfmapOffset : 0
 FilterOffset : 10000000
 OfmapOffset : 20000000
 Bandwidth : 10
-Dataflow : ws
+Dataflow : {dataflow}
 MemoryBanks : 1
 ReadRequestBuffer : 32
 WriteRequestBuffer : 32
@@ -59,6 +59,16 @@ INPUTS = ("machine.cfg", "network.csv", "layout.csv")
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What is set of a machine; `buffers_kb` are those of ifmap, filter and ofmap."""
+
+    rows: int
+    cols: int
+    dataflow: str = "ws"
+    buffers_kb: tuple[int, int, int] = (64, 64, 64)
+
+
+@dataclass(frozen=True)
 class Measured:
     """What one run of SCALE-Sim took, as a whole process."""
 
@@ -66,7 +76,7 @@ class Measured:
     megabytes: float
 
 
-def write_inputs(folder: Path, layers: Sequence[tuple[int, ...]], size: int) -> tuple[Path, Path]:
+def write_inputs(folder: Path, layers: Sequence[tuple[int, ...]], machine: Machine) -> tuple[Path, Path]:
     """Write SCALE-Sim's files for convolutions; return the machine's and the network's.
 
     Parameters
@@ -74,13 +84,14 @@ def write_inputs(folder: Path, layers: Sequence[tuple[int, ...]], size: int) -> 
     folder : Path
     layers : sequence
         (ifmap h, w, filter h, w, channels, filters, stride) each.
-    size : int
-        Rows and columns of the weight-stationary array.
+    machine : Machine
     """
     header = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
     rows = [f"Conv{i + 1}, {', '.join(map(str, row))},\n" for i, row in enumerate(layers)]
     config, topology, layout = (folder / name for name in INPUTS)
-    config.write_text(_CONFIG.format(size=size), encoding="utf-8")
+    sizes = dict(zip(("ifmap_kb", "filter_kb", "ofmap_kb"), machine.buffers_kb, strict=True))
+    array = {"rows": machine.rows, "cols": machine.cols, "dataflow": machine.dataflow}
+    config.write_text(_CONFIG.format(**array, **sizes), encoding="utf-8")
     topology.write_text(header + "".join(rows), encoding="utf-8")
     columns = 16
     lines = ["Layer name," + "x," * columns, *(f"Conv{i + 1}," + "1," * columns for i in range(len(layers)))]

@@ -66,6 +66,7 @@ LIGHT: dict[str, RowsOf] = {
     "roofline": tpu.roofline_rows,
     "closed forms": ispass2020.closed_form_rows,
     "partitions": ispass2020.partition_rows,
+    "aspect ratios": ispass2020.aspect_rows,
     "squares": lambda: ispass2020.square_rows(clocked=8),
     "six layers": scalesim_v3.compute_rows,
     "vit": scalesim_v3.vit_rows,
@@ -107,6 +108,7 @@ ALTERED: dict[str, list[RowsOf]] = {
     "roofline": [lambda: tpu.roofline_rows(_machine("tpu_v1", 70)), lambda: tpu.roofline_rows(_narrow("tpu_v1"))],
     "closed forms": [lambda: ispass2020.closed_form_rows(_one_longer)],
     "partitions": [lambda: ispass2020.partition_rows(least=16)],
+    "aspect ratios": [lambda: ispass2020.aspect_rows(least=32)],
     "squares": [lambda: ispass2020.square_rows((4, 8), _one_longer)],
     "six layers": [lambda: scalesim_v3.compute_rows(scalesim_v3.resnet18_six())],
     "vit": [lambda: scalesim_v3.vit_rows(_small_product(), _small_product())],
@@ -249,7 +251,7 @@ def test_the_suite_prints_sections_and_fails_with_a_broken_gate(monkeypatch: pyt
     good = list(rainbow.bit_width_rows())
     bad = replace(good[0], holds=False)
     for rows, passed in ((good, True), ([*good, bad], False)):
-        monkeypatch.setattr(published, "rows", lambda rows=rows: rows)
+        monkeypatch.setattr(published, "rows", lambda settings, rows=rows: rows)
         lines: list[str] = []
         findings = Findings(lines.append)
         published.run(Settings(), findings)

@@ -58,7 +58,7 @@ def test_scalesim_is_left_out_with_a_reason(settings: Settings, why: str, monkey
 
 
 def test_scalesims_inputs_are_its_alexnet(tmp_path: Path) -> None:
-    _, topology = scalesim.write_inputs(tmp_path, ALEXNET_5, size=32)
+    _, topology = scalesim.write_inputs(tmp_path, ALEXNET_5, scalesim.Machine(32, 32))
     assert len(topology.read_text(encoding="utf-8").splitlines()) == 1 + len(alexnet_5().layers)
     assert all((tmp_path / name).exists() for name in scalesim.INPUTS)
 

@@ -15,14 +15,19 @@ from cyclesim.validation.findings import Bound, Findings
 from cyclesim.validation.published import (
     arada,
     dpu,
+    headline,
     ispass2020,
+    magnet,
     others,
     poster,
     rainbow,
     rainbow_plans,
     scalesim_figures,
     scalesim_v3,
+    searching,
     tpu,
+    vit_energy,
+    xploredl,
 )
 from cyclesim.validation.published.rows import GRADES, SECTIONS, Row
 
@@ -37,21 +42,29 @@ _SOURCES: tuple[Callable[[], Iterator[Row]], ...] = (
     tpu.rows,
     ispass2020.rows,
     scalesim_v3.rows,
+    vit_energy.rows,
+    xploredl.rows,
+    magnet.rows,
     arada.rows,
     others.rows,
 )
 
 
-def rows() -> list[Row]:
-    """Return all comparisons, by section."""
+def rows(settings: Settings | None = None) -> list[Row]:
+    """Return all comparisons, by section.
+
+    A quick run searches with fewer seeds; a full one, if it is given SCALE-Sim, times that, too, which takes minutes.
+    """
+    settings = settings or Settings()
     found = [row for source in _SOURCES for row in source()]
+    found += [*searching.rows(settings.quick), *headline.rows(settings)]
     order = list(SECTIONS)
     return sorted(found, key=lambda row: order.index(row.section))
 
 
 def run(settings: Settings, findings: Findings) -> None:
-    """Run the suite: a table a section. A quick run is the same: a full one takes seconds."""
-    found = rows()
+    """Run the suite: a table a section."""
+    found = rows(settings)
     for number, section in SECTIONS.items():
         chosen = [row for row in found if row.section == number]
         if chosen:

@@ -79,16 +79,20 @@ SECTIONS: dict[str, Section] = {
     "2.5": Section("AlexNet on various platforms", "slides by V. Mrazek"),
     "3.1": Section("SCALE-Sim, ISPASS 2020: run time in closed form", "Samajdar et al., ISPASS 2020"),
     "3.2": Section("SCALE-Sim v1: square products on an array of their size", "arXiv 1811.02883"),
-    "3.3": Section("SCALE-Sim v3", "arXiv 2504.15377, abstract; SCALE-Sim 3.0.0, topologies/ispass25_models"),
+    "3.3": Section(
+        "SCALE-Sim v3",
+        "arXiv 2504.15377, abstract; SCALE-Sim 3.0.0, topologies/ispass25_models; its branch scalesim-accelergy",
+    ),
     "3.4": Section("ONNXim", "arXiv 2406.08051"),
     "3.5": Section("TransInferSim", "IEEE Access 13, 2025"),
-    "3.6": Section("XploreDL", "Colucci et al., CODES+ISSS 2020"),
+    "3.6": Section("XploreDL", "Colucci et al., CODES+ISSS 2020, abstract"),
     "3.7": Section("MAGNet", "ICCAD 2019"),
     "3.8": Section("CapsAcc, CapStore, DESCNet", "DATE 2019; arXiv 1902.01151; arXiv 2010.05754"),
     "3.9": Section("ALWANN", "ICCAD 2019"),
     "4.1": Section("EfficientNet-B0 rooflines", "VEDLIoT D3.4, figures 31 to 33"),
     "4.2": Section("ARADA savings", "VEDLIoT D3.4, figures 35 to 37"),
     "4.3": Section("FiBHA and co-design", "VEDLIoT D3.4"),
+    "5": Section("Searching AlexNet's design space", "set out for `cyclesim explore`"),
 }
 
 

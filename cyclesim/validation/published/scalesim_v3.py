@@ -15,7 +15,7 @@ from cyclesim.results import RunResult
 from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.simulation import simulate
 from cyclesim.validation.published.layers import macs
-from cyclesim.validation.published.rows import Row, exact, not_reproduced
+from cyclesim.validation.published.rows import Row, exact
 from cyclesim.workload import ConvShape, GemmShape, Layer, Network
 
 # SCALE-Sim 3.0.0, topologies/ispass25_models/resnet18.csv, Conv2_1a to Conv3_1b: side of the ifmap, side of the filter,
@@ -232,7 +232,3 @@ def rows() -> Iterator[Row]:
     yield from dram_rows()
     yield from vit_rows()
     yield vit_stall_row()
-    yield not_reproduced(
-        "3.3", "ViT-base: energy of 32x32 against 128x128; best EDP", "2.86x; 64x64", "energy is outside this suite",
-        "A",
-    )
