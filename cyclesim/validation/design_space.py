@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.api import load_topology
+from cyclesim.channel import channel_of
 from cyclesim.hardware import DATAFLOWS, Hardware, Scratchpad, variant_problem
 from cyclesim.model.estimate import Estimates, estimate, estimate_many
 from cyclesim.model.tables import LayerTable
@@ -23,6 +25,14 @@ from cyclesim.workload import Layer, Network
 NETWORKS = (
     "alexnet", "resnet18", "resnet50", "mobilenet_v2", "googlenet", "efficientnet_b0", "bert_base", "vit_b_16", "vgg16",
 )  # fmt: skip
+SMALL = "small arrays"
+"""Name of the sample of small arrays, on which most layers of most networks would take too long."""
+SMALL_LAYERS = (
+    ("deepcaps", "cell4_conv1"), ("googlenet", "inception_4a_5x5"), ("mobilenet_v2", "block6_project"),
+    ("efficientnet_b0", "block4b_dwconv"), ("gnmt", "attention.key"),
+)  # fmt: skip
+SAMPLES = (*NETWORKS, SMALL)
+SMALL_SIDES = (4, 6, 8, 12, 16)
 SIDES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 OVERLAPS = ("none", "none", "none", "db", "pipe1", "pipe", "pipe2")
 ACTIVE = (*[Fraction(1, 2)] * 4, Fraction(1, 4), Fraction(3, 4), Fraction(9, 10))
@@ -31,6 +41,8 @@ DESIGNS, QUICK_DESIGNS = 112, 12
 """Machines for each network."""
 LAYERS, QUICK_LAYERS = 5, 3
 """Layers of each network, evenly over it."""
+FIRST_CALLS = 5
+"""First calls of the model that are timed, of which the median counts."""
 MOST_CYCLES, QUICK_CYCLES = 1_500_000, 500_000
 """Designs that need more cycles at least (`least_cycles`) are drawn again: their truth would take minutes.
 
@@ -86,8 +98,8 @@ def _added(values: Mapping[str, Numbers], metrics: Sequence[str]) -> Numbers:
     return total
 
 
-def random_machine(rng: np.random.Generator) -> Hardware:
-    """Return a machine of the design space."""
+def random_machine(rng: np.random.Generator, sides: Sequence[int] = SIDES) -> Hardware:
+    """Return a machine of the design space, on an array with such sides."""
     while True:
         dataflow, overlap = DATAFLOWS[rng.integers(3)], str(rng.choice(OVERLAPS))
         drain = "bus" if dataflow == "os" and rng.random() < 0.3 else "shift"
@@ -99,8 +111,8 @@ def random_machine(rng: np.random.Generator) -> Hardware:
     parts = 4 if rng.random() < 0.2 else 1
     return Hardware(
         "design",
-        int(rng.choice(SIDES)),
-        int(rng.choice(SIDES)),
+        int(rng.choice(sides)),
+        int(rng.choice(sides)),
         dataflow,
         ifmap,
         filters,
@@ -120,8 +132,8 @@ def random_machine(rng: np.random.Generator) -> Hardware:
 def least_cycles(layers: Sequence[Layer], machine: Hardware) -> int:
     """Return what layers take at least on a machine: the array's cycles, or those to move every word once."""
     array = sum(layer_cycles(layer, machine) for layer in layers)
-    bandwidth = machine.dram_bandwidth_words_per_cycle
-    if machine.interface_bandwidth == "CALC" or bandwidth is None:
+    bandwidth = channel_of(machine).bandwidth
+    if bandwidth is None:
         return array
     rows = LayerTable.of(layers)
     words = int((rows.groups * (rows.ifmap + rows.k * rows.n + rows.m * rows.n)).sum())
@@ -129,15 +141,13 @@ def least_cycles(layers: Sequence[Layer], machine: Hardware) -> int:
 
 
 def sample(name: str, seed: int, quick: bool) -> Sample:
-    """Run some layers of a network on random designs, by the simulator and by the model."""
-    rng = np.random.default_rng([seed, NETWORKS.index(name)])
-    network = load_topology(name)
-    count = QUICK_LAYERS if quick else LAYERS
-    places = np.unique(np.linspace(0, len(network.layers) - 1, count).round().astype(int))
-    layers = [network.layers[place] for place in places]
+    """Run some layers of a network, or those for small arrays, on random designs, by the simulator and by the model."""
+    rng = np.random.default_rng([seed, SAMPLES.index(name)])
+    layers = _layers(name, QUICK_LAYERS if quick else LAYERS)
+    sides = SMALL_SIDES if name == SMALL else SIDES
     machines: list[Hardware] = []
     while len(machines) < (QUICK_DESIGNS if quick else DESIGNS):
-        machine = random_machine(rng)
+        machine = random_machine(rng, sides)
         if least_cycles(layers, machine) <= (QUICK_CYCLES if quick else MOST_CYCLES):
             machines.append(machine)
     started = time.perf_counter()
@@ -146,10 +156,13 @@ def sample(name: str, seed: int, quick: bool) -> Sample:
         runs = runner.in_order(points, lambda point: runner.start(*point))
         results = [run.finish(lambda cycles: None)[0] for _, run in runs]
     truth_seconds = time.perf_counter() - started
-    forget_curves()  # those of other networks, too: what is timed is a first call
-    started = time.perf_counter()
-    found = estimate_many(layers, machines)
-    estimate_seconds = time.perf_counter() - started
+    firsts = []
+    for _ in range(FIRST_CALLS):
+        forget_curves()  # those of other networks, too: what is timed is a first call
+        started = time.perf_counter()
+        found = estimate_many(layers, machines)
+        firsts.append(time.perf_counter() - started)
+    estimate_seconds = statistics.median(firsts)
     started = time.perf_counter()
     estimate_many(layers, machines)
     again_seconds = time.perf_counter() - started
@@ -162,6 +175,17 @@ def sample(name: str, seed: int, quick: bool) -> Sample:
         name, layers, machines, truth, _estimated(found), truth_seconds, estimate_seconds, again_seconds,
         (guesses.ravel(), least.ravel()),
     )  # fmt: skip
+
+
+def _layers(name: str, count: int) -> list[Layer]:
+    """Return so many layers of a sample."""
+    if name == SMALL:
+        chosen = [next(layer for layer in load_topology(network).layers if layer.name == layer_name)
+                  for network, layer_name in SMALL_LAYERS[:count]]  # fmt: skip
+        return [replace(layer, index=i) for i, layer in enumerate(chosen)]
+    network = load_topology(name)
+    places = np.unique(np.linspace(0, len(network.layers) - 1, count).round().astype(int))
+    return [network.layers[place] for place in places]
 
 
 def _bandwidth(result: LayerResult) -> float:

@@ -151,13 +151,14 @@ def summary(results: Sequence[SuiteResult]) -> Table:
     rows = []
     notes: list[str] = []
     for one in results:
-        held = sum(bound.holds for bound in one.bounds)
+        judged = [bound for bound in one.bounds if bound.judged]
+        held = sum(bound.holds for bound in judged)
         if one.outcome != PASSED:
             notes.append(f"{one.name}: {_reason(one)}")
         note = f"[{len(notes)}]" if one.outcome != PASSED else ""
-        share = f"{held} of {len(one.bounds)}" if one.bounds else "-"
+        share = f"{held} of {len(judged)}" if judged else "-"
         rows.append((one.name, one.outcome, share, f"{one.seconds:.0f}", note))
-    return Table("", ("suite", "outcome", "bounds held", "s", ""), tuple(rows), tuple(notes))
+    return Table("", ("suite", "outcome", "judged bounds held", "s", ""), tuple(rows), tuple(notes))
 
 
 def _reason(one: SuiteResult) -> str:

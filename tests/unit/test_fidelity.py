@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cyclesim.plots.charts import Histogram, Scatter
 from cyclesim.validation import Settings, fidelity
 from cyclesim.validation.agreement import spearman_rho
-from cyclesim.validation.design_space import DRAM, METRICS, NETWORKS, Sample, joined, random_machine
+from cyclesim.validation.design_space import DRAM, METRICS, SAMPLES, Sample, joined, random_machine
 from cyclesim.validation.fidelity import bounds, regrets
 from cyclesim.validation.fidelity_charts import charts
 from cyclesim.validation.findings import FAILED, PASSED, Findings
@@ -101,9 +101,9 @@ def test_only_a_full_run_is_judged(quick: bool, error: float, outcome: str, monk
     result = findings.result("fidelity", "", 1.0)
     assert result.outcome == outcome
     assert len(result.charts) == 4
-    assert [row[0] for row in result.tables[1].rows] == list(NETWORKS)
-    pairs = [row for row in result.tables[3].rows if row[0] == "all"]
-    assert pairs[0][1] == f"{len(NETWORKS) * DESIGNS * (DESIGNS - 1) // 2:,}"
+    assert [row[0] for row in result.tables[2].rows] == list(SAMPLES)
+    pairs = [row for row in result.tables[4].rows if row[0] == "all"]
+    assert pairs[0][1] == f"{len(SAMPLES) * DESIGNS * (DESIGNS - 1) // 2:,}"
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
