@@ -13,12 +13,13 @@ from cyclesim.errors import BadInput, one_of
 from cyclesim.hardware import DATAFLOWS, Hardware
 from cyclesim.lowering import gemm_sizes
 from cyclesim.model.folds import FoldTable, fold_table
+from cyclesim.model.peaks import dram_peaks, scratchpad_peaks
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import CycleTable, cycle_table
 from cyclesim.model.words import ReuseTable, WordTable, dram_table, reuse_table, spill_tables, sram_table
 from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
-from cyclesim.schedule import Schedule, layer_fields, schedule
+from cyclesim.schedule import layer_fields, schedule
 from cyclesim.technology.machine import check_prices
 from cyclesim.workload import Layer, Network
 
@@ -183,11 +184,12 @@ class _Found:
     """What the model says of distinct layers on a machine.
 
     `points` has the machine in its first column, then the same without a limit of bandwidth, and without latency
-    besides. `least_bandwidth` is (layers,) int64.
+    besides. `least_bandwidth` is (layers,) int64, `dram_peaks` has the machine only.
     """
 
     points: _Evaluation
     least_bandwidth: Ints
+    dram_peaks: WordTable
 
 
 def _found(rows: LayerTable, hardware: Hardware) -> _Found:
@@ -196,7 +198,11 @@ def _found(rows: LayerTable, hardware: Hardware) -> _Found:
     reuse = reuse_table(rows, machines)
     points = _evaluate(rows, machines, reuse)
     words = points.dram.ifmap + points.dram.filter + points.dram.psum + points.dram.ofmap
-    return _Found(points, _least_bandwidths(rows, machines.some(slice(1, 2)), reuse, words[:, :1])[:, 0])
+    return _Found(
+        points,
+        _least_bandwidths(rows, machines.some(slice(1, 2)), reuse, words[:, :1])[:, 0],
+        dram_peaks(rows, machines, points.folds, points.dram, spill_tables(machines, points.folds)),
+    )
 
 
 def _result(layer: Layer, hardware: Hardware, found: _Found, place: int) -> LayerResult:
@@ -220,14 +226,14 @@ def _result(layer: Layer, hardware: Hardware, found: _Found, place: int) -> Laye
         drain_cycles=drain,
         sram_reads={name: sram[name] for name in ("ifmap", "filter", "psum")},
         sram_writes={"ofmap": sram["ofmap"]},
-        sram_peak_words=_peaks(plan, hardware),
+        sram_peak_words=scratchpad_peaks(plan, hardware),
         sram_first_cycle=dict.fromkeys(sram),
         sram_last_cycle=dict.fromkeys(sram),
         dram_reads={name: dram[name] for name in ("ifmap", "filter", "psum")},
         dram_writes={"ofmap": dram["ofmap"]},
         dram_first_cycle=dict.fromkeys(dram),
         dram_last_cycle=dict.fromkeys(dram),
-        dram_peak_words={name: -(-words // shape["folds"]) for name, words in dram.items()},
+        dram_peak_words={name: int(getattr(found.dram_peaks, name)[place, 0]) for name in dram},
         step_cycles=plan.longest_step,
         stall_by=None,
         channel_words=channel.capacity(total),
@@ -235,17 +241,6 @@ def _result(layer: Layer, hardware: Hardware, found: _Found, place: int) -> Laye
         least_bandwidth=None if unlimited else int(found.least_bandwidth[place]),
         bound=_bound(stalls, unlimited, without_latency, total),
     )
-
-
-def _peaks(plan: Schedule, hardware: Hardware) -> dict[str, int]:
-    """Return the most words of one cycle: all ports of a fold that can be busy at once."""
-    used_rows, used_cols = min(plan.rows, plan.spatial_rows), min(plan.cols, plan.spatial_cols)
-    rows, cols = min(used_rows, plan.steps), min(used_cols, plan.steps)
-    if hardware.dataflow == "os":
-        return {"ifmap": rows, "filter": cols, "psum": 0, "ofmap": min(used_rows, used_cols)}
-    loads = min(used_rows, used_cols) if plan.preload_skew else used_cols
-    moving, still = ("ifmap", "filter") if hardware.dataflow == "ws" else ("filter", "ifmap")
-    return {moving: rows, still: loads, "psum": cols if plan.reads_psums else 0, "ofmap": cols}
 
 
 def _bound(stalls: int, unlimited: int, without_latency: int, total: int) -> str:

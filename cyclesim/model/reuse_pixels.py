@@ -109,6 +109,12 @@ def _most_within(pixels: int, words: int, cycles: int, period: int) -> float:
     return pixels * words - (low * (low + 1) + high * (high + 1)) / 2 if high < flat else cycles * flat
 
 
+def first_of_pixels(window: Window, pixels: int) -> int:
+    """Return the distinct words that the first fold of so many pixels asks for."""
+    found = _folds(window, min(pixels, window.pixels), np.zeros(1, np.int64))
+    return int(found.distinct[0]) * window.channels
+
+
 class _Totals(NamedTuple):
     """Distinct words of all folds, if each kernel row reads anew and if none does; the most of a fold, a kernel row."""
 

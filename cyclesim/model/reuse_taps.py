@@ -34,6 +34,12 @@ def by_taps(window: Window, rows: int) -> Curve:
     return curve(window.requests * images, stages)
 
 
+def first_of_taps(window: Window, rows: int) -> int:
+    """Return the distinct words that the first fold of so many places asks for."""
+    distinct = _folds(window, min(rows, window.depth), np.zeros(1, np.int64))[2]
+    return int(distinct[0]) * window.images
+
+
 class _Shared(NamedTuple):
     """Reuse of one kind inside folds: words of all folds with it, and the least and the most that enter meanwhile.
 
