@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 Dataflow = Literal["os", "ws", "is"]
@@ -77,6 +78,7 @@ def variant_problem(dataflow: str, fold_overlap: str, os_drain: str, trim_folds:
     return None
 
 
+@lru_cache(maxsize=256)
 def number_formats(given: str | None, operand_bits: int) -> tuple[str, str] | None:
     """Return the formats of operands and of their sums: the given ones, else the narrowest integers that fit.
 
