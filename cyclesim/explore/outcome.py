@@ -28,6 +28,8 @@ def lines(told: Mapping[str, Any], folder: str) -> list[str]:
 
 def _refined(refined: Mapping[str, int]) -> list[str]:
     front, beside = refined["model_front"], refined["simulated"] - refined["model_front"]
+    if not front:
+        return ["there is no front to refine"]
     return [
         f"simulated again: the model's front of {_points(front)}, and {beside:,} beside it",
         f"{refined['stay']:,} of {front:,} stay on the front, and {refined['front'] - refined['stay']:,} "

@@ -48,6 +48,15 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def same_points(path: Path, other: Path) -> None:
+    """Make sure that two files hold the same columns with the same values."""
+    with h5py.File(path) as first, h5py.File(other) as second:
+        assert set(first) == set(second)
+        for name in first:
+            np.testing.assert_array_equal(first[name][:], second[name][:], err_msg=name)
+        assert dict(first.attrs) == dict(second.attrs)
+
+
 def test_all_points_are_kept_with_their_figures_and_reasons(cyclesim: CommandLine) -> None:
     said = cyclesim("explore", "space.toml", "-p", "out", "--format", "csv")
     assert (said.status, said.err) == (0, "")
