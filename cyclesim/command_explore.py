@@ -71,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
             return 0
         if options.resume:
             folder.check_resumable()
+        folder.check_disk(plan.evaluations(evaluator.space.points), options.format)
         check_writable(folder.folder)
         cluster = None if options.scheduler is None else stack.enter_context(
             Cluster(evaluator, options.scheduler, None if options.quiet else announce)

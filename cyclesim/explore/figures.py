@@ -6,7 +6,7 @@ What `write_figures` is given need not be all points of the space; the front alw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.effects import Axes, Columns, Effect, effects, places
-from cyclesim.explore.scatter import Colors, Pareto, is_log, number, set_ticks, some
+from cyclesim.explore.labels import in_units, number, text
+from cyclesim.explore.scatter import Colors, Pareto, is_log, set_ticks, some
 from cyclesim.plots.style import COLORS, FAINT, MARKERS, new_figure, save
 
 if TYPE_CHECKING:
@@ -24,29 +25,10 @@ if TYPE_CHECKING:
 FORMS = ("png", "svg", "pdf")
 DOTS_PER_INCH = 300
 """Of the cloud in SVG and PDF, where all else is lines and text."""
-LABELS = {
-    "total_cycles": ("cycles", ""),
-    "time_s": ("time", "s"),
-    "total_energy_pj": ("energy", "pJ"),
-    "power_mw": ("power", "mW"),
-    "total_area_mm2": ("area", "mm²"),
-    "area_mm2": ("area", "mm²"),
-    "fj_per_op": ("energy per op", "fJ"),
-    "chip_fj_per_op": ("chip energy per op", "fJ"),
-    "tops": ("TOPS", ""),
-    "tops_per_mm2": ("TOPS/mm²", ""),
-    "tops_per_w": ("TOPS/W", ""),
-    "edp": ("energy × time", "J s"),
-    "pes": ("PEs", ""),
-}
-"""Name and unit of metrics; others stand under their own names."""
-UNITS = {
-    "s": {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9},
-    "pJ": {"pJ": 1.0, "nJ": 1e-3, "µJ": 1e-6, "mJ": 1e-9, "J": 1e-12},
-    "mW": {"mW": 1.0, "W": 1e-3},
-    "J s": {"J s": 1.0, "mJ s": 1e3, "µJ s": 1e6, "nJ s": 1e9, "pJ s": 1e12},
-}
-"""What a unit may be shown in, and the factors."""
+WORDS_IN_A_ROW = 60
+"""Letters that a legend has room for above a figure."""
+MOST_PAIRED, MOST_ZOOMED = 5, 3
+"""Objectives up to which all pairs are drawn, of more those with the first one; and zoomed in, too."""
 
 
 def write_figures(
@@ -59,8 +41,9 @@ def write_figures(
 ) -> list[Path]:
     """Write all figures as PNG, SVG and PDF.
 
-    `pareto.*` shows two objectives, `pareto-X-Y.*` each pair of more, `-zoom` what is around the front; the rest are
-    `keys.*` (parallel coordinates of the front), `sensitivity.*` and, given one, `convergence.*`.
+    `pareto.*` shows two objectives, `pareto-X-Y.*` pairs of more, `-zoom` what is around the front; the rest are
+    `keys.*` (parallel coordinates of the front), `sensitivity.*` if some points differ in one key alone, and
+    `convergence.*` if one is given.
 
     Parameters
     ----------
@@ -82,22 +65,26 @@ def write_figures(
     """
     varied = {key: list(values) for key, values in axes.items() if len(values) > 1}
     moves = effects(points, varied, list(objectives))
-    units = {name: _in_units(front, name) for name in objectives}
+    units = {name: in_units(name, front[name]) for name in objectives}
     points, front = ({**columns, **{name: columns[name] * factor for name, (_, factor) in units.items()}}
                      for columns in (points, front))  # fmt: skip
     labels = {name: text for name, (text, _) in units.items()}
     colors = Colors(*_telling(front, varied, moves))
     drawn: list[tuple[str, int, float, Callable[[Figure, panels.Axes], None]]] = []
-    for x, y in combinations(objectives, 2):
+    first = next(iter(objectives))
+    pairs = [pair for pair in combinations(objectives, 2) if len(objectives) <= MOST_PAIRED or first in pair]
+    for x, y in pairs:
         name = "pareto" if len(objectives) == 2 else f"pareto-{x}-{y}"
-        for suffix in ("", "-zoom"):
+        for suffix in ("", "-zoom") if len(objectives) <= MOST_ZOOMED else ("",):
             drawn.append(
                 (name + suffix, 1, 2.6, Pareto(points, front, objectives, x, y, colors, labels, bool(suffix)).draw)
             )
     if varied:
         wide = 2 if len(varied) + len(objectives) > 5 else 1
         drawn.append(("keys", wide, 2.6, lambda _, ax: _draw_keys(ax, front, objectives, labels, varied)))
-        height = 0.9 + 0.2 * len(varied)
+    known = any(not np.isnan(one[1]) for each in moves.values() for one in each)
+    if known:
+        height = 0.9 + len(varied) * (0.08 + 0.08 * max(2, len(objectives)))
         drawn.append(("sensitivity", 1, height, lambda figure, ax: _draw_effects(figure, ax, moves, labels)))
     if convergence is not None:
         drawn.append(("convergence", 1, 2.4, lambda _, ax: _draw_convergence(ax, convergence)))
@@ -119,15 +106,6 @@ def _telling(front: Columns, axes: Axes, moves: Mapping[str, Sequence[Effect]]) 
     return key, axes.get(key, ())
 
 
-def _in_units(front: Columns, name: str) -> tuple[str, float]:
-    """Return how an objective is labelled, and the factor to a unit in which the front's middle is from 1 to 1000."""
-    text, unit = LABELS.get(name, (name.replace("_", " "), ""))
-    middle = float(np.median(np.abs(front[name])))
-    choices = UNITS.get(unit, {unit: 1.0})
-    unit, factor = next((each for each in choices.items() if 1 <= each[1] * middle < 1000), next(iter(choices.items())))
-    return f"{text} [{unit}]" if unit else text, factor
-
-
 def _draw_keys(
     ax: panels.Axes, front: Columns, objectives: Mapping[str, str], labels: Mapping[str, str], axes: Axes
 ) -> None:
@@ -135,13 +113,11 @@ def _draw_keys(
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
 
-    first = next(iter(objectives))
-    order = np.argsort(front[first], kind="stable")
-    shade = np.linspace(0, 1, len(order))
+    order = np.argsort(front[next(iter(objectives))], kind="stable")
     heights = []
     for key, values in axes.items():
         codes = places(front[key], values)[order]
-        # Lines through one value are spread, in the order of their colours, and can be told apart.
+        # Lines through one value are spread, in the order of the first objective, and can be told apart.
         spread = np.zeros(len(codes))
         for code in np.unique(codes):
             here = np.flatnonzero(codes == code)
@@ -156,22 +132,30 @@ def _draw_keys(
     across = np.arange(len(heights))
     lines = np.stack([np.broadcast_to(across, (len(order), len(across))), np.stack(heights, axis=1)], axis=2)
     width = 0.8 if len(order) <= 100 else 0.35
-    ax.add_collection(LineCollection(list(lines), colors=colormaps["viridis"](0.92 * shade), linewidths=width,
+    shade = 0.92 * np.linspace(0, 1, len(order))
+    ax.add_collection(LineCollection(list(lines), colors=colormaps["viridis"](shade), linewidths=width,
                                      rasterized=len(order) > 500))  # fmt: skip
+    # The axis of the first objective tells what the colours mean.
+    ends = np.linspace(0, 1, 201)
+    pieces = [[(len(axes), low), (len(axes), high)] for low, high in pairwise(ends)]
+    colors = colormaps["viridis"](np.interp(ends[1:], heights[len(axes)], shade))
+    ax.add_collection(LineCollection(pieces, colors=colors, linewidths=3, capstyle="butt", zorder=3))
     names = [*axes, *(f"{labels[name]} ({'↓' if goal == 'min' else '↑'} better)" for name, goal in objectives.items())]
     ax.set_xticks(across, names, rotation=30, ha="right", rotation_mode="anchor")
+    ax.tick_params(axis="x", length=0)
     ax.set(xlim=(-0.3, len(across) - 0.5), ylim=(-0.03, 1.03), yticks=[])
     ax.grid(False)
     ax.spines[["left", "bottom"]].set_visible(False)
     texts: list[tuple[int, float, str]] = []
     for place, values in enumerate(axes.values()):
-        texts += [(place, (i + 0.5) / len(values), str(values[i])) for i in some(len(values), 8)]
+        texts += [(place, (i + 0.5) / len(values), text(values[i])) for i in some(len(values), 8)]
     for place, name in enumerate(objectives, len(axes)):
-        ends = (front[name].min(), front[name].max())
-        texts += [(place, height, number(float(value))) for height, value in enumerate(ends)]
+        least, most = float(np.min(front[name])), float(np.max(front[name]))
+        ends_of = ((0.5, least),) if least == most else ((0.0, least), (1.0, most))
+        texts += [(place, height, number(value)) for height, value in ends_of]
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.75}
-    for place, height, text in texts:
-        ax.text(place, height, f" {text}", va="center", fontsize=6, bbox=box, zorder=4)
+    for place, height, words in texts:
+        ax.text(place + 0.02, height, f" {words}", va="center", fontsize=6, bbox=box, zorder=4)
     ax.vlines(across, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
 
 
@@ -189,12 +173,17 @@ def _draw_effects(
     ax.set_yticks(range(len(keys)), keys)
     ax.set_ylim(len(keys) - 0.5, -0.5)
     ax.grid(False, axis="y")
-    most = float(np.nanmax([one for key in keys for one in moves[key]], initial=1))
+    most = float(np.nan_to_num([one for key in keys for one in moves[key]], nan=1.0).max(initial=1))
     if most > 3:
         ax.set_xscale("log")
+        ax.set_xlim(most**-0.03, most**1.03)
         set_ticks(ax.xaxis, 1, most)
+    else:
+        width = max(most - 1, 0.1)
+        ax.set_xlim(1 - 0.03 * width, 1 + 1.03 * width)
     ax.set_xlabel("greatest / least when this key alone changes")
-    figure.legend(loc="outside upper center", ncols=2)
+    short = sum(len(name) + 4 for name in labels.values()) < WORDS_IN_A_ROW
+    figure.legend(loc="outside upper center", ncols=len(labels) if short else 2)
 
 
 def _draw_convergence(ax: panels.Axes, convergence: Convergence) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 def lines(told: Mapping[str, Any], folder: str) -> list[str]:
     """Return the closing lines of a command."""
-    found = [f"{told['evaluated']:,} points, {told['feasible']:,} feasible, {told['front']:,} on the front: {folder}"]
+    found = [f"{_points(told['evaluated'])}, {told['feasible']:,} feasible, {told['front']:,} on the front: {folder}"]
     if not told["feasible"]:
         found += [f"infeasible: {count:,} {reason}" for reason, count in told["infeasible"].items()]
     elif told["unknown"]:
-        found.append(f"{told['unknown']:,} feasible points lack an objective, and are on no front")
+        found.append(f"objectives are not known of {_points(told['unknown'])}, which no front has")
     convergence = told.get("convergence")
     if convergence is not None and convergence["reference"] == "exhaustive front":
         share, count = convergence["hypervolume"][-1], convergence["reference_front"]

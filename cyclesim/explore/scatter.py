@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.explore.effects import Array, Columns, places
+from cyclesim.explore.labels import number, text
 from cyclesim.plots.style import COLORS, INK, MARKERS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ CELLS = (400, 280)
 """Cells of a plot, across and up: of the points in one, one is drawn, by a lot that is always the same."""
 DOTS = {300: 8.0, 10_000: 3.0, CELLS[0] * CELLS[1]: 1.2}
 """Up to how many dots they are how large, in square points."""
-LOG_FROM = 20
+LOG_FROM = 10
 """Greatest value over least, from which on an axis is logarithmic."""
 MOST_COLORS = len(COLORS)
 """Values of text that have a colour each."""
@@ -41,19 +42,9 @@ def set_ticks(axis: Any, low: float, high: float) -> None:
         return
     axis.set_minor_formatter(NullFormatter())
     if high < 100 * low:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1, 3)))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 6 * low else (1, 1.5, 2, 3, 4, 5, 7)))
         axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-
-
-def number(value: float) -> str:
-    """Return a value as a figure has it, with three digits."""
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{float(f'{value:.3g}'):g}"
-    digits, _, exponent = f"{value:.2e}".partition("e")
-    digits = digits.rstrip("0").rstrip(".")
-    power = f"10^{{{int(exponent)}}}"
-    return f"${power}$" if digits == "1" else f"${digits}\\times{power}$"
 
 
 def some(count: int, most: int) -> list[int]:
@@ -73,9 +64,10 @@ class Colors:
         self.scaled = len(values) > MOST_COLORS or not all(isinstance(value, str) for value in values)
         count = max(1, len(values))
         shades = min(count, MOST_SHADES)
-        scale = colormaps["viridis"](np.linspace(0, 0.92, shades))[np.arange(count) * shades // count, :3]
-        self.of = scale if self.scaled else np.array([to_rgb(color) for color in COLORS[:count]])
-        self.map = ListedColormap(self.of)
+        scale = colormaps["viridis"](np.linspace(0, 0.92, shades))[:, :3]
+        self.map = ListedColormap(scale)
+        of_values = scale[(2 * np.arange(count) + 1) * shades // (2 * count)]
+        self.of = of_values if self.scaled else np.array([to_rgb(color) for color in COLORS[:count]])
 
     def codes(self, columns: Columns, chosen: Array) -> NDArray[np.int64]:
         """Return which colours some points have."""
@@ -84,21 +76,21 @@ class Colors:
     def explain(self, figure: Figure, ax: panels.Axes) -> None:
         """Say which colour means what, beside the plot or above."""
         from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import BoundaryNorm
+        from matplotlib.colors import Normalize
         from matplotlib.lines import Line2D
 
         if not self.key:
             return
         if not self.scaled:
-            dots = [Line2D([], [], linestyle="", marker=marker, markersize=4, color=color, label=str(value))
+            dots = [Line2D([], [], linestyle="", marker=marker, markersize=4, color=color, label=text(value))
                     for marker, color, value in zip(MARKERS, self.of, self.values, strict=False)]  # fmt: skip
             figure.legend(handles=dots, loc="outside upper center", ncols=len(dots) + 1, title=self.key)
             return
         count = len(self.values)
-        bar = figure.colorbar(ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), self.map), ax=ax,
-                              label=self.key, pad=0.02, aspect=30)  # fmt: skip
+        bar = figure.colorbar(ScalarMappable(Normalize(-0.5, count - 0.5), self.map), ax=ax, label=self.key, pad=0.02,
+                              aspect=30)  # fmt: skip
         shown = some(count, 9)
-        bar.set_ticks(shown, labels=[str(self.values[i]) for i in shown])
+        bar.set_ticks(shown, labels=[text(self.values[i]) for i in shown])
         bar.minorticks_off()
 
 

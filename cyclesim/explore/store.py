@@ -26,6 +26,8 @@ FIGURES = "figures"
 FILES = (SUMMARY, POINTS, FRONT, POINTS_CSV, SIMULATED, REFINED)
 """All files that an exploration may write. The summary, which is written last, is removed first."""
 PARTIAL = ".points"
+BYTES_A_POINT, CSV_BYTES_A_POINT = 80, 500
+"""What a point takes in the parts and again in points.h5, and what in points.csv; rather less than it will be."""
 
 
 def names_of(plan: Plan, form: str) -> list[str]:
@@ -88,6 +90,21 @@ class ExplorationFolder:
         if not same:
             rule = "had other inputs, options or another version"
             raise BadInput("cyclesim", None, f"--resume: the unfinished exploration in {self.folder} {rule}")
+
+    def check_disk(self, points: int, form: str) -> None:
+        """Refuse more points than fit on the disk, where those lie already that --resume takes up.
+
+        Raises
+        ------
+        BadInput
+            If there is no room for them.
+        """
+        place = next(path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.exists())
+        needed = points * (2 * BYTES_A_POINT + (CSV_BYTES_A_POINT if form == "csv" else 0))
+        free = shutil.disk_usage(place).free + sum(path.stat().st_size for path in self.partial.glob("*/*.h5"))
+        if needed > free:
+            rule = f"{points:,} points take about {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free in {place}"
+            raise BadInput("cyclesim", None, f"--search: {rule}; nsga2 and random evaluate --budget points only")
 
     def begin(self, resume: bool) -> None:
         """Make the folder for parts, empty unless resuming, and keep other explorations out of it.

@@ -36,7 +36,9 @@ class Toml:
     def error(self, message: str, *names: str) -> BadInput:
         """Return (not raise) an error at a key, given from its table down, or at the closest that is above it."""
         for length in range(len(names), 0, -1):
-            line = self.lines.get(".".join(names[:length]))
+            name = ".".join(names[:length])
+            within = (line for key, line in self.lines.items() if key.startswith(f"{name}."))
+            line = self.lines.get(name) or next(within, None)
             if line is not None:
                 return self.text.error(line, message)
         return self.text.error(self.text.last_line, message)

@@ -249,6 +249,7 @@ def test_simulated_points_have_the_figures_of_a_run(cyclesim: CommandLine) -> No
         (("space.toml", "--resume"), "cyclesim: --resume: out holds no unfinished exploration"),
         (("bad.toml",), "bad.toml:8: ArrayHeight must be a whole number from 1 to 65536"),
         (("nonet.toml",), "net2.csv: cannot be read"),
+        (("huge.toml",), "cyclesim: --search: 60,000,000,000,000 points take about 9,600,000.0 GB, and "),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(
@@ -256,6 +257,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 ) -> None:
     (cyclesim.folder / "bad.toml").write_text(SPACE.replace("[2, 16]", "[2, 131072]"), encoding="utf-8")
     (cyclesim.folder / "nonet.toml").write_text(SPACE.replace("net.csv", "net2.csv"), encoding="utf-8")
+    axes = "".join(f"{key} = {{ range = [1, 10000, 1] }}\n" for key in ("ArrayHeight", "IfmapSramWords", "DramLatency"))
+    text = SPACE.partition("[space]")[0] + "[space]\nDramBandwidth = { range = [1, 60, 1] }\n" + axes
+    (cyclesim.folder / "huge.toml").write_text(text, encoding="utf-8")
     found = cyclesim("explore", *words, "-p", "out")
     assert found.status == 2
     assert said in found.err

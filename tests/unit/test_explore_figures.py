@@ -17,8 +17,10 @@ from PIL import Image
 from cyclesim.explore import figures, scatter
 from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.effects import Axes, Columns, effects
+from cyclesim.explore.labels import in_units, label, number
+from cyclesim.explore.metrics import METRICS
 from cyclesim.explore.pareto import front
-from cyclesim.explore.scatter import number, some
+from cyclesim.explore.scatter import some
 
 AXES: Axes = {"ArrayHeight": [8, 16, 32, 64], "Dataflow": ["os", "ws", "is"], "OfmapSramSzkB": [16, 64], "Fixed": [1]}
 Draw = Callable[..., dict[str, Figure]]
@@ -71,7 +73,8 @@ def test_two_objectives_are_one_plot_with_units_and_what_is_better(draw: Draw) -
     assert list(drawn) == ["pareto", "pareto-zoom", "keys", "sensitivity"]
     axes = drawn["pareto"].axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("time [ms]  (← better)", "TOPS  (→ better)")
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [scatter.is_log(np.array(ends)) for ends in ([1, 10], [1, 10.1], [0, 100], [-100, -1])] == [0, 1, 0, 0]
 
 
 def test_three_objectives_are_a_plot_for_each_pair_and_one_is_none(draw: Draw) -> None:
@@ -105,6 +108,44 @@ def test_points_are_coloured_by_the_strongest_key_that_varies_on_the_front(draw:
     legend = draw(points, goals)["pareto"].legends[0]
     assert legend.get_title().get_text() == "Dataflow"
     assert [text.get_text() for text in legend.get_texts()] == ["os", "ws", "is"]
+
+
+def test_a_key_of_many_values_has_a_scale_of_few_shades(draw: Draw) -> None:
+    values = list(range(1, 60_001))
+    some_latencies, figures_of = np.array([1, 30_000, 60_000]), np.array([1.0, 2, 3])
+    points = {"DramLatency": some_latencies, "time_s": figures_of, "tops": figures_of}
+    figure = draw(points, {"time_s": "min", "tops": "max"}, {"DramLatency": values})["pareto"]
+    figure.draw_without_rendering()
+    assert figure.axes[1].get_ylabel() == "DramLatency"
+    colors = scatter.Colors("DramLatency", values)
+    assert len(np.unique(colors.of, axis=0)) == 16
+    np.testing.assert_array_equal(colors.of[[0, 59_999]], [colors.map(0)[:3], colors.map(15)[:3]])
+
+
+def test_the_colours_of_the_lines_are_those_of_the_first_objectives_axis(draw: Draw) -> None:
+    points = {"ArrayHeight": np.array([8, 16, 32]), "time_s": np.array([4.0, 2.0, 1.0]), "tops": np.array([3.0, 2, 1])}
+    drawn = draw(points, {"time_s": "min", "tops": "max"}, {"ArrayHeight": [8, 16, 32]})["keys"].axes[0]
+    lines, axis = drawn.collections[:2]
+    heights = np.array([np.asarray(path.vertices)[1, 1] for path in lines.get_paths()])
+    assert heights.tolist() == pytest.approx([0, 1 / 3, 1])
+    pieces = np.array([np.asarray(path.vertices) for path in axis.get_paths()])
+    assert (pieces[:, :, 0] == 1).all()
+    nearest = np.abs(pieces[:, 1, 1] - heights[:, None]).argmin(axis=1)
+    np.testing.assert_allclose(np.asarray(axis.get_edgecolor())[nearest], np.asarray(lines.get_edgecolor()), atol=0.02)
+
+
+def test_of_many_objectives_there_are_pairs_with_the_first_one_only(draw: Draw) -> None:
+    others = ("edp", "fj_per_op", "area_mm2", "pes", "clock_mhz")
+    points = {**columns(), **{name: columns()["time_s"] for name in others}}
+    drawn = draw(points, {"time_s": "min", **dict.fromkeys(others, "min")})
+    assert [name for name in drawn if name.startswith("pareto")] == [f"pareto-time_s-{other}" for other in others]
+
+
+def test_keys_that_no_two_points_tell_about_have_no_figure(draw: Draw) -> None:
+    points = {name: column[[0, 9, 23]] for name, column in columns().items()}
+    assert "sensitivity" not in draw(points, {"time_s": "min", "tops": "max"})
+    drawn = draw({**columns(), "macs": np.full(24, 5.0)}, {"macs": "min"})["sensitivity"].axes[0]
+    assert drawn.get_xlim()[0] < 1 < drawn.get_xlim()[1]
 
 
 def test_parallel_coordinates_have_a_line_for_each_point_and_an_axis_for_each_key_that_varies(draw: Draw) -> None:
@@ -145,8 +186,31 @@ def test_an_effect_is_the_greatest_over_the_least_of_points_that_differ_in_one_k
         np.testing.assert_allclose(found[key][0], expected, rtol=1e-12)
 
 
+def test_every_metric_has_a_name_and_those_of_a_unit_have_it() -> None:
+    units = {"_pj": "pJ", "_mw": "mW", "_mm2": "mm²", "_mhz": "MHz", "_s": "s"}
+    for metric in METRICS:
+        name, unit = label(metric)
+        assert name
+        assert "_" not in name
+        found = [unit for end, unit in units.items() if metric.endswith(end) or f"{end}_" in metric]
+        if found and "per_mm2" not in metric:
+            assert unit == found[0], metric
+    assert label("energy_pj_dram") == ("energy, dram", "pJ")
+    assert label("dram_reads_psum") == ("DRAM reads, psum", "words")
+
+
+def test_units_suit_the_middle_of_the_values() -> None:
+    assert in_units("energy_pj", np.array([1e9, 3.2e10, 1e12])) == ("energy [mJ]", 1e-9)
+    assert in_units("fj_per_op", np.array([2500.0])) == ("energy per op [pJ]", 1e-3)
+    assert in_units("total_cycles", np.array([9_999])) == ("cycles", 1)
+    assert in_units("total_cycles", np.array([2_100_000])) == ("cycles [10⁶]", 1e-6)
+    assert in_units("area_mm2", np.array([1e-6])) == ("area [mm²]", 1)
+    assert in_units("stall_cycles", np.array([0])) == ("stall cycles", 1)
+
+
 def test_numbers_have_three_digits_and_powers_where_they_are_long() -> None:
-    assert [number(value) for value in (0, 0.00234567, 1000, 1234.5, 12.0)] == ["0", "0.00235", "1000", "1230", "12"]
+    found = [number(value) for value in (0, 0.00234567, 1000, 4096, 1234.5, 64.0)]
+    assert found == ["0", "0.00235", "1000", "4096", "1230", "64"]
     assert [number(value) for value in (1e5, 2.5e-7)] == ["$10^{5}$", r"$2.5\times10^{-7}$"]
     assert some(5, 8) == [0, 1, 2, 3, 4]
     assert some(32, 8) == [3, 7, 11, 15, 19, 23, 27, 31]
