@@ -15,7 +15,7 @@ from cyclesim.lowering import gemm_sizes
 from cyclesim.model.folds import FoldTable, fold_table
 from cyclesim.model.peaks import dram_peaks, scratchpad_peaks
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
-from cyclesim.model.timeline import CycleTable, cycle_table
+from cyclesim.model.timeline import MOST_CYCLES, CycleTable, cycle_table
 from cyclesim.model.words import ReuseTable, WordTable, dram_table, reuse_table, spill_tables, sram_table
 from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
@@ -158,8 +158,8 @@ def estimate(
     Raises
     ------
     BadInput
-        If an argument is not one of those allowed, the network is empty, or the machine's technology is given and
-        outside of the tables.
+        If an argument is not one of those allowed, the network is empty, the machine's technology is given and
+        outside of the tables, or a layer takes more than 2**60 cycles.
     """
     if dataflow is not None:
         hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
@@ -216,6 +216,9 @@ def _result(layer: Layer, hardware: Hardware, found: _Found, place: int) -> Laye
     compute, cold, drain, total = (
         int(values[place, 0]) for values in (cycles.compute, cycles.cold_start, cycles.drain, cycles.total)
     )
+    if max(cold, stalls, drain) >= MOST_CYCLES:
+        rule = f"layer {layer.name} takes more than 2**60 cycles on {channel_of(hardware).bandwidth} words per cycle"
+        raise BadInput("cyclesim", None, rule)
     shape = layer_fields(layer, plan)
     channel = channel_of(hardware)
     return LayerResult(

@@ -20,7 +20,8 @@ from cyclesim.model.words import SpillTable, WordTable
 class Stream(NamedTuple):
     """An operand in the folds that read it, and in those that do not.
 
-    late: cycles by which a fold that reads it is late for its sake.
+    late: cycles by which a fold that reads it is late for its sake, whatever came before.
+    slow: cycles by which it is late if all folds are, because only so many words can be under way.
     pressing: words of a fold that do not come before it begins.
     here: words that go over the channel in the time of a fold that reads.
     ahead: words that do in the time of a fold that does not, for a later one that reads.
@@ -28,6 +29,7 @@ class Stream(NamedTuple):
     """
 
     late: Floats
+    slow: Floats
     pressing: Floats
     here: Floats
     ahead: Floats
@@ -35,11 +37,12 @@ class Stream(NamedTuple):
 
 
 class PartialSums(NamedTuple):
-    """Partial sums of a fold of some width: words, those that do not come early, cycles by which the last is late."""
+    """Partial sums of a fold of some width: words, those that do not come early, and lateness as of a `Stream`."""
 
     words: Floats
     pressing: Floats
     late: Floats
+    slow: Floats
 
 
 class Kind(NamedTuple):
@@ -68,11 +71,11 @@ def _of_os(
     keeps = machines.filter_active >= layers.k * folds.used_cols
     in_rows, in_sweeps = np.where(keeps, 1, rows), np.where(machines.ifmap_active >= layers.ifmap, 1, cols)
     filters = _stream(
-        machines, folds, words.filter / groups, in_rows * cols, np.where(keeps, cols, 1) * groups,
+        layers, machines, folds, words.filter / groups, in_rows * cols, np.where(keeps, cols, 1) * groups,
         machines.filter_ahead, folds.steps, folds.used_cols, _wide(folds),
     )  # fmt: skip
     ifmap = _stream(
-        machines, folds, words.ifmap / groups, rows * in_sweeps, groups,
+        layers, machines, folds, words.ifmap / groups, rows * in_sweeps, groups,
         machines.ifmap_ahead, folds.steps, folds.used_rows, _high(folds),
     )  # fmt: skip
     return filters, ifmap, [
@@ -90,11 +93,11 @@ def _of_ws(
     fresh = _fresh(layers, machines, folds, words.ifmap / groups / in_sweeps)
     ports = np.where(skewed(machines), folds.used_cols, 1)
     filters = _stream(
-        machines, folds, words.filter / groups, folds.folds, groups,
+        layers, machines, folds, words.filter / groups, folds.folds, groups,
         machines.filter_ahead, folds.used_rows, ports, _wide(folds),
     )  # fmt: skip
     ifmap = _stream(
-        machines, folds, words.ifmap / groups, fresh * in_sweeps, in_sweeps * groups,
+        layers, machines, folds, words.ifmap / groups, fresh * in_sweeps, in_sweeps * groups,
         machines.ifmap_ahead, folds.steps, folds.used_rows, _high(folds),
     )  # fmt: skip
     return filters, ifmap, [
@@ -113,11 +116,11 @@ def _of_is(
     fresh = _fresh(layers, machines, folds, words.ifmap / groups)
     ports = np.where(skewed(machines), folds.used_cols, 1)
     ifmap = _stream(
-        machines, folds, words.ifmap / groups, fresh * cols, cols * groups,
+        layers, machines, folds, words.ifmap / groups, fresh * cols, cols * groups,
         machines.ifmap_ahead, folds.used_rows, ports, _wide(folds),
     )  # fmt: skip
     filters = _stream(
-        machines, folds, words.filter / groups, rows * in_sweeps, groups,
+        layers, machines, folds, words.filter / groups, rows * in_sweeps, groups,
         machines.filter_ahead, folds.steps, folds.used_rows, _high(folds),
     )  # fmt: skip
     return ifmap, filters, [
@@ -134,18 +137,22 @@ def skewed(machines: MachineTable) -> NDArray[np.bool_]:
 
 
 class _Sizes(NamedTuple):
-    """How many folds there are in one direction, and how much larger a full one is than their mean."""
+    """Folds in one direction: how many, how much larger a full one is than their mean, the last as a share of it."""
 
     folds: Ints
     full: Floats
+    last: Floats
 
 
 def _high(folds: FoldTable) -> _Sizes:
-    return _Sizes(folds.row_folds, folds.used_rows * folds.row_folds / folds.spatial_rows)
+    last_rows = folds.spatial_rows - (folds.row_folds - 1) * folds.used_rows
+    full = folds.used_rows * folds.row_folds / folds.spatial_rows
+    return _Sizes(folds.row_folds, full, last_rows / folds.used_rows)
 
 
 def _wide(folds: FoldTable) -> _Sizes:
-    return _Sizes(folds.col_folds, folds.used_cols * folds.col_folds / folds.spatial_cols)
+    full = folds.used_cols * folds.col_folds / folds.spatial_cols
+    return _Sizes(folds.col_folds, full, folds.last_cols / folds.used_cols)
 
 
 def _fresh(layers: LayerTable, machines: MachineTable, folds: FoldTable, words: Floats) -> Floats:
@@ -161,12 +168,13 @@ def _fresh(layers: LayerTable, machines: MachineTable, folds: FoldTable, words: 
 
 
 def _stream(
+    layers: LayerTable,
     machines: MachineTable,
     folds: FoldTable,
     words: Floats,
     read_in: Numbers,
     bursts: Numbers,
-    lookahead: Ints,
+    ahead: Ints,
     steps: Ints,
     ports: Numbers,
     sizes: _Sizes,
@@ -175,6 +183,7 @@ def _stream(
 
     A fold that reads takes `steps` words at each of `ports` ports, which are a cycle behind one another.
     """
+    lookahead = ahead.astype(np.float64)
     each = words / np.maximum(read_in, 1)
     others = np.maximum(0, folds.folds - read_in)
     burst = np.maximum(read_in / np.maximum(1, bursts), 1e-9)
@@ -182,12 +191,17 @@ def _stream(
     early = np.minimum(lookahead, each * burst * others / folds.folds) / burst
     early = np.where((others > 0) & (bursts > 1), np.minimum(early, each), 0)
     followed = 1 - 1 / np.maximum(bursts, 1)
-    late = lateness(machines, folds, each * sizes.full, lookahead, steps, ports)
-    # The last fold may be smaller; what takes it longer is so much less.
-    span = np.minimum(steps + ports - 1, folds.step)
-    last = np.maximum(0, (late + span) * (1 - sizes.folds * (1 - 1 / sizes.full)) - span)
+    total = np.rint(words * layers.groups)
+    bandwidth = machines.bandwidth
+    full = _wanted(folds, each * sizes.full, steps, ports)
+    late = _late(machines, full, total, lookahead, bandwidth)
+    last = np.maximum(0, (late + full.span) * sizes.last - full.span)
+    late = late + (last - late) / sizes.folds
+    # Nothing of the first fold that reads comes before the layer begins.
+    first = np.maximum(0, full.words / bandwidth - full.span + full.slope * np.minimum(1, bandwidth / full.each) / 2)
     return Stream(
-        late=late + (last - late) / sizes.folds,
+        late=late + np.maximum(0, first - late) / np.maximum(1, read_in * layers.groups),
+        slow=_slow(machines, _wanted(folds, each, steps, ports), total, lookahead, bandwidth),
         pressing=np.maximum(0, each - lookahead),
         here=each - early * followed,
         ahead=early * read_in / np.maximum(others, 1),
@@ -195,40 +209,100 @@ def _stream(
     )
 
 
-def partial_sums(machines: MachineTable, folds: FoldTable, spill: SpillTable) -> PartialSums:
+def partial_sums(
+    layers: LayerTable, machines: MachineTable, folds: FoldTable, spill: SpillTable
+) -> PartialSums:
     """Return the partial sums that a fold reads that is not the first of its column fold.
 
     One can be fetched when it has been written back, which is so many words before it is wanted.
     """
     words = spill.words * spill.times / np.maximum(1, folds.row_folds - 1)
     known = np.maximum(1, folds.steps * spill.used_cols - machines.psum_active)
-    lookahead = np.minimum(machines.psum_ahead, known)
-    late = lateness(machines, folds, words, lookahead, folds.steps, spill.used_cols)
-    return PartialSums(words, np.maximum(0, words - lookahead), late)
+    lookahead = np.minimum(machines.psum_ahead, known).astype(np.float64)
+    # If less than a cycle's words can come early, the channel does not write meanwhile, and does so afterwards.
+    bandwidth = machines.bandwidth / np.where(lookahead < spill.used_cols, 2, 1)
+    total = spill.words * spill.times * spill.col_folds * layers.groups
+    wanted = _wanted(folds, words, folds.steps, spill.used_cols)
+    return PartialSums(
+        words,
+        np.maximum(0, words - lookahead),
+        _late(machines, wanted, total, lookahead, bandwidth),
+        _slow(machines, wanted, total, lookahead, bandwidth),
+    )
 
 
-def lateness(
-    machines: MachineTable, folds: FoldTable, words: Floats, lookahead: Ints, steps: Ints, ports: Numbers
-) -> Floats:
-    """Return how many cycles later than wanted a fold's last word comes.
+class _Wanted(NamedTuple):
+    """When a fold wants words: a port more each cycle for `slope` cycles, `each` a cycle, and then less again.
 
-    What is wanted rises by a port a cycle, stays level at `each` words a cycle, and falls again.
+    That is `span` cycles in all, `spare` less than its step. `most` is what it could want in a cycle.
     """
-    bandwidth = machines.bandwidth
-    span = np.minimum(steps + ports - 1, folds.step)
-    slope = np.maximum(0, span - np.maximum(steps, ports))
-    each = np.maximum(words / np.maximum(1, span - slope), 1)
+
+    words: Floats
+    span: Floats
+    spare: Floats
+    slope: Floats
+    each: Floats
+    most: Numbers
+
+
+def _wanted(folds: FoldTable, words: Floats, steps: Ints, ports: Numbers) -> _Wanted:
+    # Floats throughout: operations of integers and floats take twice as long.
+    step = folds.step.astype(np.float64)
+    span = np.minimum((steps + ports - 1).astype(np.float64), step)
+    slope = np.maximum(0.0, span - np.maximum(steps, ports))
+    each = np.maximum(words / np.maximum(1.0, span - slope), 1.0)
+    return _Wanted(words, span, step - span, slope, each, np.minimum(ports, steps))
+
+
+def _late(
+    machines: MachineTable, wanted: _Wanted, total: Numbers, lookahead: Floats, bandwidth: Floats
+) -> Floats:
+    """Return how many cycles later than wanted a fold's last word comes, if the fold before was not late.
+
+    `total` are the words of all folds.
+    """
+    words, span, spare, slope, each, _ = wanted
     by_channel = np.maximum(0, words - lookahead) / bandwidth - span + slope * np.minimum(1, bandwidth / each) / 2
-    window = np.maximum(np.floor(lookahead / each), 1) * each  # what the next cycle wants may always come
+    cycles_ahead = np.maximum(np.floor(lookahead / each), 1)
+    window = cycles_ahead * each  # what the next cycle wants may always come
     turn = machines.latency + np.maximum(1, each / bandwidth)
-    rate = window / turn
-    # Windows of the words that are wanted faster than they can come; the first has come if there was time.
-    ready = np.minimum((folds.step - span) / turn, 1)
-    faster = (words - slope * rate * rate / each) / window
-    windows = np.maximum(0, np.minimum(faster, np.floor((words - 1) / window) + 1 - ready))
-    inside = windows * window
+    short = lookahead < each
+    # Turns in the time in which words are wanted faster than they can come; the first is over if there was time. While
+    # they rise, the turns of every rate up to `each` add up to `ramp` a port: 1/2 (x + x^2/3) for a share x of the
+    # lookahead, until a cycle's words are more than a half of it.
+    share = each / lookahead
+    ramp = np.where(share > 0.5, share - 0.355, share * share / 2 * (1 + share / 3)) * lookahead
+    slow = np.minimum(window / turn, each)
+    turns = (span - 2 * slope) / cycles_ahead + 2 * slope / each * np.maximum(0, ramp - slow / turn / 2)
+    of_all = np.floor(np.maximum(0, total - 1) / window) * words / np.maximum(1, total)
+    ready = np.minimum(spare / turn, 1)
+    most = np.minimum(np.floor((words - 1) / window) + 1 - ready, of_all)
+    is_short = bool(short.any())
+    if is_short:
+        most = np.where(short, span - ready, most)
+    windows = np.maximum(0, np.minimum(turns, most))
+    inside = (words - slope * slow * slow / each) * windows / np.maximum(turns, 1e-9)
     rising = span - 2 * np.sqrt(np.maximum(0, words - inside) * slope / each)
     wanted_in = np.where(inside <= words - slope * each, inside / each, rising)
-    by_latency = np.where(rate < each, windows * turn - wanted_in, 0)
-    by_latency = np.maximum(by_latency, words * turn / np.maximum(lookahead, window) - folds.step)
+    taken = windows * turn
+    if is_short:
+        over = np.maximum(0, each / bandwidth - 1)
+        beside = (span - 2 * slope) * over + slope * over * np.maximum(0, 1 - bandwidth / each)
+        taken = np.where(short, windows * (machines.latency + 1) + beside, taken)
+    by_latency = np.where((window < each * turn) & (window < words), taken - wanted_in, 0)
     return np.where(words > 0, np.maximum(0, np.maximum(by_latency, by_channel)), 0)
+
+
+def _slow(
+    machines: MachineTable, wanted: _Wanted, total: Numbers, lookahead: Floats, bandwidth: Floats
+) -> Floats:
+    """Return by how many cycles a fold of so many words takes longer as the latency lets no more words come.
+
+    A word is asked for when the one a lookahead before is taken. So the layer's `total` takes as many times the latency
+    as it has whole lookaheads before its last word.
+    """
+    window = np.maximum(lookahead, wanted.each)
+    turn = machines.latency + np.maximum(1, wanted.each / bandwidth)
+    share = np.floor(np.maximum(0, total - 1) / window) * window / np.maximum(1, total)
+    slow: Floats = np.maximum(0, wanted.words * turn / window - wanted.span - wanted.spare) * share
+    return np.where(lookahead < wanted.most, 0.0, slow)

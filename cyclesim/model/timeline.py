@@ -14,8 +14,11 @@ import numpy as np
 
 from cyclesim.model.folds import FoldTable
 from cyclesim.model.streams import Kind, PartialSums, Stream, operands, partial_sums, skewed
-from cyclesim.model.tables import Floats, Ints, LayerTable, MachineTable, Numbers
+from cyclesim.model.tables import NONE, PIPE1, Floats, Ints, LayerTable, MachineTable, Numbers
 from cyclesim.model.words import SpillTable, WordTable
+
+MOST_CYCLES = 1 << 60
+"""Stalls, cold start and drain are said to be no longer than this."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def cycle_table(
     active = np.where(folds.reads_psums, machines.psum_active, machines.result_active)
     lookahead = np.where(folds.reads_psums, machines.psum_ahead, machines.result_ahead)
     flushed = np.minimum(active, words.ofmap)
-    evicted = np.maximum(0, words.ofmap / groups - np.where(groups > 1, 0, flushed)) / folds.folds
+    evicted = (words.ofmap - flushed) / groups / folds.folds
 
     cold_start, first = _start(machines, folds)
     longer = first + _pipeline(layers, machines, folds, words, spills, evicted, lookahead)
@@ -53,13 +56,18 @@ def cycle_table(
     moved = words.psum + words.ofmap - flushed
     alone = np.maximum(np.maximum(words.ifmap, words.filter), moved)
     least = np.where(machines.separate, alone, words.ifmap + words.filter + moved) / bandwidth
-    stall = np.ceil(np.maximum(run, least) - folds.array_cycles).astype(np.int64)
+    stall = _whole(np.ceil(np.maximum(run, least) - folds.array_cycles))
     return CycleTable(
         compute=folds.array_cycles,
         cold_start=cold_start,
         stall=np.maximum(0, stall),
-        drain=np.maximum(1, np.ceil(flushed / bandwidth)).astype(np.int64),
+        drain=_whole(np.maximum(1, np.ceil(flushed / bandwidth))),
     )
+
+
+def _whole(cycles: Floats) -> Ints:
+    """Return cycles as integers; what a slow channel needs may be more than they hold."""
+    return np.minimum(cycles, float(MOST_CYCLES)).astype(np.int64)
 
 
 def _start(machines: MachineTable, folds: FoldTable) -> tuple[Ints, Ints]:
@@ -71,7 +79,7 @@ def _start(machines: MachineTable, folds: FoldTable) -> tuple[Ints, Ints]:
     wanted = np.where(machines.separate, 1, 2)
     if machines.stationary:
         wanted = np.where(skewed(machines), 1, folds.used_cols)
-    waits = np.ceil(wanted / machines.bandwidth).astype(np.int64)
+    waits = _whole(np.ceil(wanted / machines.bandwidth))
     cycles: Ints = np.maximum(waits, 1) - 1 + machines.latency + np.zeros_like(folds.folds)
     idle = np.maximum(0, machines.rows - folds.spatial_rows) if machines.stationary else np.zeros_like(folds.folds)
     return np.where(idle > 0, 0, cycles), np.where(idle > 0, np.maximum(0, cycles - idle), 0)
@@ -89,8 +97,9 @@ def _pipeline(
     """Return by how many cycles all folds take longer than their steps, kind by kind."""
     loaded, streamed, kinds = operands(layers, machines, folds, words)
     none = np.zeros_like(evicted)
-    without = _results(machines, folds, PartialSums(none, none, none), evicted, lookahead)
-    back = [_results(machines, folds, partial_sums(machines, folds, spill), evicted, lookahead) for spill in spills]
+    without = _results(machines, folds, PartialSums(none, none, none, none), evicted, lookahead)
+    sums = [partial_sums(layers, machines, folds, spill) for spill in spills]
+    back = [_results(machines, folds, each, evicted, lookahead) for each in sums]
     longer, spare, short = none, none, none
     for kind in kinds:
         # Partial sums are as many as the columns: those of the last column fold may be fewer.
@@ -112,11 +121,12 @@ def _pipeline(
 class _Results(NamedTuple):
     """What a fold does with results: cycles of the channel that they add to its streaming, or that it is late by.
 
-    `moved` are the words that it writes back and fetches again.
+    `slow` is that of partial sums (`Stream`), `moved` are the words that it writes back and fetches again.
     """
 
     channel: Floats
     late: Floats
+    slow: Floats
     moved: Floats
 
 
@@ -127,8 +137,8 @@ def _results(
     entering = np.where(sums.words > 0, sums.words, evicted)
     leaving = np.maximum(0, entering - lookahead) / machines.bandwidth  # more than can queue
     if machines.stationary:
-        return _Results(sums.pressing / machines.bandwidth + leaving, sums.late, sums.words + entering)
-    return _Results(np.zeros_like(leaving), np.maximum(0, leaving - folds.used_rows), entering)
+        return _Results(sums.pressing / machines.bandwidth + leaving, sums.late, sums.slow, sums.words + entering)
+    return _Results(np.zeros_like(leaving), np.maximum(0, leaving - folds.used_rows), np.zeros_like(leaving), entering)
 
 
 def _fold_cycles(
@@ -144,7 +154,11 @@ def _fold_cycles(
         span = np.minimum(folds.steps + folds.used_cols - 1, folds.step)
         late = np.maximum(results.late, pressing - span)
         late = np.maximum(late, streamed.late) if kind.streams else np.maximum(late, 0)
-        late = late + loaded.late if kind.loads else late
+        if kind.loads:
+            # Where the next fold is loaded while one streams, what both wait for they wait for at the same time.
+            apart = (machines.overlap == NONE) | (machines.overlap == PIPE1)
+            while_loading = np.minimum(1.0, (folds.used_rows + np.where(skewed(machines), folds.used_cols, 1)) / span)
+            late = late + loaded.late - np.where(apart, 0.0, np.minimum(loaded.late, late * while_loading))
     else:
         if kind.loads:
             pressing = pressing + np.where(separate, 0.0, loaded.pressing) / bandwidth
@@ -152,6 +166,9 @@ def _fold_cycles(
         for stream, read in ((loaded, kind.loads), (streamed, kind.streams)):
             late = np.maximum(late, stream.late) if read else late
         late = late + results.late
+    late = np.maximum(late, results.slow)
+    for stream, read in ((loaded, kind.loads), (streamed, kind.streams)):
+        late = np.maximum(late, stream.slow) if read else late
     time: Floats = folds.step + late
 
     moving = [stream.here for stream, there in ((loaded, kind.loads), (streamed, kind.streams)) if there]

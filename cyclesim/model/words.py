@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -161,13 +162,14 @@ def reuse_table(layers: LayerTable, machines: MachineTable) -> ReuseTable:
     """Return the curves for these layers on these machines, or on some of them."""
     windows = [(row, window) for row, window in enumerate(layers.windows) if window is not None]
     sides = np.array(sorted(set(_side(machines).ravel().tolist())), np.int64)  # np.unique would load numpy.ma
-    curves = [_curve(window, machines.dataflow, side) for _, window in windows for side in sides.tolist()]
+    every_side = tuple(sides.tolist())
+    curves = [curve for _, window in windows for curve in _curves(window, machines.dataflow, every_side)]
     return ReuseTable([row for row, _ in windows], sides, Curves(curves))
 
 
 def forget_curves() -> None:
     """Forget the curves that were made, so that a first call can be timed."""
-    for made in (*reuse_pixels.MADE_ONCE, *reuse_taps.MADE_ONCE):
+    for made in (_curves, *reuse_pixels.MADE_ONCE, *reuse_taps.MADE_ONCE):
         made.cache_clear()
 
 
@@ -176,5 +178,9 @@ def _side(machines: MachineTable) -> Ints:
     return machines.cols if machines.dataflow == "is" else machines.rows
 
 
-def _curve(window: Window, dataflow: Dataflow, side: int) -> Curve:
-    return by_taps(window, side) if dataflow == "ws" else by_pixels(window, side, dataflow == "os")
+@lru_cache(maxsize=1 << 12)
+def _curves(window: Window, dataflow: Dataflow, sides: tuple[int, ...]) -> tuple[Curve, ...]:
+    """Return the curves of a convolution on arrays of these sides: looked up together, as windows are long to hash."""
+    if dataflow == "ws":
+        return tuple(by_taps(window, side) for side in sides)
+    return tuple(by_pixels(window, side, dataflow == "os") for side in sides)
