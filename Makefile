@@ -23,7 +23,7 @@ laws: ## which module may import which
 	$(BIN)/lint-imports
 
 validate: ## the long proofs
-	$(BIN)/cyclesim validate schedule functional rtl published
+	$(BIN)/cyclesim validate schedule functional memory rtl published
 
 bench: ## speed, as ratios in one run
 	$(BIN)/cyclesim validate speed

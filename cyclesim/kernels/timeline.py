@@ -8,7 +8,7 @@ in arrays, so it goes on from there.
 
 `run` is one long function on purpose: handing its arrays to helpers would count references in the innermost loop and
 cost ten times the work. Its twin in plain Python, without queues of events, jumps or resumption, is
-tests/reference/memory.py.
+cyclesim/validation/memory_model.py.
 
 Cost: about 35 ns a wall cycle and 15 to 25 ns for each stream that moves words in it, however many words; stretches in
 which only the array advances, or in which everything waits for one arrival or for the next word of budget, are one

@@ -32,6 +32,11 @@ SUITES: dict[str, Suite] = {
         "cyclesim.validation.functional",
         "The traces compute the layer. Judged by direct convolutions and matrix products in NumPy.",
     ),
+    "memory": Suite(
+        "cyclesim.validation.memory",
+        "The native memory system moves each DRAM word, and the array, in the wall cycle that its page says: all words "
+        "and stalls are right. Judged by the page in plain Python, and by an independent program's figures.",
+    ),
     "rtl": Suite(
         "cyclesim.validation.rtl",
         "Hardware does what the traces say, in the cycles in which they say it. Judged by synthesizable Verilog arrays "

@@ -1,7 +1,8 @@
 """Layers in the memory system, naively and as the simulator does it, for the tests of this folder.
 
 The naive side takes what each array cycle asks for from the array that moves values from register to register, and
-what the memory system does with it from `tests.reference.memory`. Both sides are told as an `Outcome` of the latter.
+what the memory system does with it from `cyclesim.validation.memory_model`. Both sides are told as an `Outcome` of the
+latter.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.timeline import LayerTiming, Series, Timeline
 from cyclesim.traffic import STREAMS, Recording, Traffic, at_once, scratchpads
+from cyclesim.validation.memory_model import Cycle, Machine, Outcome, simulate
 from cyclesim.workload import Layer
 from tests.laws.strategies import array_machine, small_layers
 from tests.laws.traces import expected_traces, layer_addresses, run_naive_array
-from tests.reference.memory import Cycle, Machine, Outcome, simulate
 
 SLOWEST = 5_000
 """Wall cycles, about, that the naive memory system may take on a drawn case."""

@@ -1,8 +1,8 @@
 """Does the memory system move every word in its wall cycle, and the array in every one it should? Word by word.
 
-The judge is the memory system in plain Python (`tests.reference.memory`), which is asked by the array that moves values
-from register to register; neither knows chunks, events, jumps or renumbering. Equal are all reported figures, the wall
-cycle of every array cycle, and the wall cycle and address of every word of each DRAM stream.
+The judge is the memory system in plain Python (`cyclesim.validation.memory_model`), which is asked by the array that
+moves values from register to register; neither knows chunks, events, jumps or renumbering. Equal are all reported
+figures, the wall cycle of every array cycle, and the wall cycle and address of every word of each DRAM stream.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from cyclesim.demand import demand
 from cyclesim.hardware import Scratchpad
 from cyclesim.kernels import traffic as kernels
 from cyclesim.traffic import Traffic, at_once
+from cyclesim.validation.memory import run_result
+from cyclesim.validation.memory_cases import EXAMPLES, MORE_BANDWIDTH_COSTS, Example
+from cyclesim.validation.memory_model import simulate
 from cyclesim.workload import GemmShape, Layer
 from tests.laws.memories import (
     BANDWIDTHS,
@@ -35,8 +38,7 @@ from tests.laws.memories import (
     with_memory,
 )
 from tests.laws.strategies import EVERY_VARIANT
-from tests.laws.test_memory_reference import EXAMPLES, Example, figures
-from tests.reference.memory import simulate
+from tests.laws.test_memory_reference import figures
 
 every_variant = pytest.mark.parametrize(("variant", "trimmed"), EVERY_VARIANT)
 
@@ -127,25 +129,17 @@ def test_entry_numbers_that_start_again_often(variant: str, kept: int) -> None:
 # ------------------------------------------------------------------------------------------------ figures by hand
 
 
-@pytest.mark.parametrize("row", EXAMPLES, ids=lambda row: f"{row[0]}-{row[5]}")
-def test_worked_examples_come_out(row: Example) -> None:
-    variant, array, (m, k, n), words, separate, bandwidth, latency, active, expected = row
-    hardware = with_memory(variant, array, words, active, separate, latency)
-    drawn = case(product(m, k, n), with_channel(hardware, Fraction(bandwidth)))
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_worked_examples_come_out(example: Example) -> None:
+    drawn = case(example.case.layer, example.case.hardware)
     found = run_fast(drawn.layer, drawn.hardware)
-    assert figures(drawn.cycles, found) == expected
+    assert figures(drawn.cycles, found) == list(example.figures)
     assert_same(found, simulate(drawn.cycles, drawn.machine))
 
 
 def test_more_bandwidth_can_cost_a_cycle() -> None:
-    hardware = with_memory("os-pipe", (4, 3), (60, 2, 1), "3/4", False, 9)
-    totals = []
-    for bandwidth in (2, 3):
-        layer = product(8, 1, 5)
-        timing = timing_of(layer, with_channel(hardware, Fraction(bandwidth)))
-        cycles = demand(layer, hardware).cycles
-        totals.append(cycles + timing.cold_start_cycles + timing.stall_cycles + timing.drain_cycles)
-    assert totals == [115, 116]
+    for wide, total in MORE_BANDWIDTH_COSTS:
+        assert run_result(wide).total_cycles == total
 
 
 @pytest.mark.parametrize(("variant", "trimmed"), [("ws", False), ("os", True), ("is-pipe", False)])

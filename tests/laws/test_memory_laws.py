@@ -26,6 +26,7 @@ from cyclesim.memory import LayerMemory, never_waits
 from cyclesim.simulation import LayerRunner
 from cyclesim.timeline import Series
 from cyclesim.traffic import SOURCES, STREAMS, Traffic, at_once, scratchpads
+from cyclesim.validation.memory_model import Outcome, simulate
 from cyclesim.workload import ConvShape, GemmShape, Layer
 from tests.laws.memories import (
     ACTIVE_FRACTIONS,
@@ -41,7 +42,6 @@ from tests.laws.memories import (
 )
 from tests.laws.strategies import EVERY_VARIANT
 from tests.laws.traces import generate
-from tests.reference.memory import Outcome, simulate
 
 every_variant = pytest.mark.parametrize(("variant", "trimmed"), EVERY_VARIANT)
 

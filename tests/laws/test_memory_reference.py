@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cyclesim.demand import demand
-from cyclesim.hardware import Hardware, Scratchpad
-from cyclesim.workload import GemmShape, Layer
-from tests.reference.memory import Cycle, Machine, Outcome, simulate
-
-KB = Scratchpad(size_bytes=1024)
+from cyclesim.validation.memory import requests
+from cyclesim.validation.memory_cases import EXAMPLES, MORE_BANDWIDTH_COSTS, Example, MemoryCase, product_case
+from cyclesim.validation.memory_model import Cycle, Outcome, simulate
 
 
-def layer_of(variant: str, rows: int, cols: int, m: int, k: int, n: int) -> list[Cycle]:
-    """Return what each array cycle of a product asks for."""
-    array, _, overlap = variant.partition("-")
-    hardware = Hardware(
-        "x", rows, cols, "os" if array == "osbus" else array, KB, KB, KB,  # type: ignore[arg-type]
-        fold_overlap=overlap or "none", os_drain="bus" if array == "osbus" else "shift",  # type: ignore[arg-type]
-    )  # fmt: skip
-    plan = demand(Layer("product", 0, "gemm", GemmShape(m=m, n=n, k=k)), hardware)
-    words = {}
-    for operand, group in plan.groups.items():
-        words[operand] = np.empty((group.ports, plan.cycles), plan.dtype)
-        plan.fill(operand, 0, words[operand], np.empty(plan.cycles, np.int32))
-    psum = words.get("psum", np.full_like(words["ofmap"], -1))
-    cycles = []
-    for t in range(plan.cycles):
-        results = [p for p in range(cols) if words["ofmap"][p, t] >= 0]
-        asked = {operand: [int(word) for word in words[operand][:, t] if word >= 0] for operand in ("ifmap", "filter")}
-        cycles.append(
-            Cycle(**asked, ofmap=[int(words["ofmap"][p, t]) for p in results], first=[psum[p, t] < 0 for p in results])
-        )
-    return cycles
+def run_page(case: MemoryCase) -> tuple[list[Cycle], Outcome]:
+    """Return what a layer asks for, and what the plain model does with it."""
+    plan = demand(case.layer, case.hardware)
+    layer = requests(plan)
+    return layer, simulate(layer, case.machine(plan.gemm.k))
 
 
 def figures(layer: list[Cycle], outcome: Outcome) -> list[int]:
@@ -44,48 +26,34 @@ def figures(layer: list[Cycle], outcome: Outcome) -> list[int]:
     return [*cycles, sum(cycles), *outcome.words.values(), *outcome.stall_by.values()]
 
 
-# variant, array, product, scratchpad words, separate ports, bandwidth, latency, active fraction: an independent
-# program's figures, from the specification of the memory system.
-Example = tuple[str, tuple[int, int], tuple[int, int, int], tuple[int, int, int], bool, str, int, str, list[int]]
-EXAMPLES: list[Example] = [
-    ("ws", (3, 2), (7, 8, 5), (512, 512, 512), False, "64", 1, "1/2",
-     [117, 1, 0, 1, 119, 56, 40, 0, 35, 0, 1, 0, 0]),
-    ("ws", (3, 2), (7, 8, 5), (32, 16, 20), False, "2", 5, "1/2",
-     [117, 5, 109, 5, 236, 168, 40, 56, 91, 5, 5, 101, 3]),
-    ("ws", (3, 2), (7, 8, 5), (32, 16, 20), True, "2", 5, "1/2",
-     [117, 5, 68, 5, 195, 168, 40, 56, 91, 4, 5, 64, 0]),
-    ("os", (3, 2), (7, 8, 5), (24, 24, 4), False, "3/2", 9, "1/2",
-     [126, 10, 101, 1, 238, 168, 104, 0, 35, 60, 51, 0, 26]),
-    ("osbus", (3, 2), (7, 8, 5), (24, 24, 4), False, "3/2", 9, "1/4",
-     [99, 10, 116, 1, 226, 168, 120, 0, 35, 42, 51, 0, 63]),
-    ("is-pipe", (2, 4), (9, 7, 6), (40, 10, 30), False, "3", 20, "1/2",
-     [78, 20, 674, 5, 777, 63, 126, 144, 198, 20, 451, 448, 0]),
-    ("ws-db", (4, 4), (5, 13, 9), (1, 1, 1), False, "1/2", 3, "1/2",
-     [136, 10, 1284, 2, 1432, 195, 117, 135, 180, 611, 402, 684, 196]),
-    ("ws-pipe", (4, 3), (20, 12, 10), (128, 64, 24), True, "1", 2, "3/4",
-     [249, 2, 880, 18, 1149, 960, 120, 400, 600, 206, 16, 1, 671]),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example[0]}-{example[5]}")
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_worked_examples_come_out(example: Example) -> None:
-    variant, array, product, words, separate, bandwidth, latency, active, expected = example
-    layer = layer_of(variant, *array, *product)
-    machine = Machine(*words, Fraction(active), Fraction(bandwidth), separate, latency)
-    assert figures(layer, simulate(layer, machine)) == expected
+    assert figures(*run_page(example.case)) == list(example.figures)
+
+
+def test_worked_examples_are_those_of_the_page() -> None:
+    text = (Path(__file__).parents[2] / "docs/memory-model.md").read_text(encoding="utf-8")
+    lines = text.split("## Worked examples")[1].split("\n## ")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")][2:]
+
+    def integers(cell: str) -> tuple[int, ...]:
+        return tuple(map(int, cell.split(",")))
+
+    read = []
+    for variant, array, product, words, ports, bandwidth, latency, active, *columns in rows:
+        given = integers(array), integers(product), integers(words), ports == "separate"
+        case = product_case(variant, *given, bandwidth, int(latency), active)  # type: ignore[arg-type]
+        read.append(Example(case, tuple(number for cell in columns for number in integers(cell))))
+    assert read == list(EXAMPLES)
 
 
 def test_more_bandwidth_can_cost_a_cycle() -> None:
-    layer = layer_of("os-pipe", 4, 3, 8, 1, 5)
-    totals = [
-        sum(figures(layer, simulate(layer, Machine(60, 2, 1, Fraction(3, 4), Fraction(bandwidth), False, 9)))[:4])
-        for bandwidth in (2, 3)
-    ]
-    assert totals == [115, 116]
+    for case, total in MORE_BANDWIDTH_COSTS:
+        assert figures(*run_page(case))[4] == total
 
 
 def test_with_everything_to_spare_only_the_first_word_is_waited_for() -> None:
-    layer = layer_of("ws-pipe", 3, 4, 9, 8, 7)
-    outcome = simulate(layer, Machine(10_000, 10_000, 10_000))
+    limited = product_case("ws-pipe", (3, 4), (9, 8, 7), (10_000, 10_000, 10_000), False, "1", 1, "1/2")
+    _, outcome = run_page(replace(limited, bandwidth=None))
     assert outcome.stalls == 0
     assert outcome.words == {"ifmap": 72, "filter": 56, "psum": 0, "ofmap": 63}

@@ -90,28 +90,33 @@ def write_stream(layer: list[Cycle], active: int) -> tuple[list[list[int]], list
     The flushed words stand behind the last cycle's own evictions.
     """
     fifo: deque[int] = deque()
+    resident: set[int] = set()
     evictions: list[list[int]] = []
     number = 0
     latest: dict[int, int] = {}
     psums = []
     for cycle, now in enumerate(layer):
-        resident = set(fifo)
+        # All are judged by what is there at the start of the cycle; no address is written twice in it.
+        entering = [each for each in zip(now.ofmap, now.first, strict=True) if each[0] not in resident]
+        psums += [Fetch(address, cycle, waits_for=latest[address]) for address, first in entering if not first]
         gone: list[int] = []
-        before = dict(latest)
-        for address, first in zip(now.ofmap, now.first, strict=True):
-            if address in resident:
-                continue
-            if not first:
-                psums.append(Fetch(address, cycle, waits_for=before[address]))
+        for address, _ in entering:
             fifo.append(address)
+            resident.add(address)
             if len(fifo) > active:
                 old = fifo.popleft()
+                resident.remove(old)
                 gone.append(old)
                 latest[old] = number
                 number += 1
         evictions.append(gone)
     evictions[-1].extend(fifo)
     return evictions, psums, len(fifo)
+
+
+def words_until(wall: int, bandwidth: Fraction) -> int:
+    """Return floor(w B), what a port can move in the wall cycles before w."""
+    return wall * bandwidth.numerator // bandwidth.denominator
 
 
 def simulate(layer: list[Cycle], machine: Machine) -> Outcome:
@@ -156,7 +161,7 @@ def simulate(layer: list[Cycle], machine: Machine) -> Outcome:
         for channel in sorted(set(port.values())):
             slots = UNLIMITED
             if machine.bandwidth is not None:
-                slots = floor((wall + 1) * machine.bandwidth) - floor(wall * machine.bandwidth)
+                slots = words_until(wall + 1, machine.bandwidth) - words_until(wall, machine.bandwidth)
             while slots > 0:
                 slots -= 1
                 drainable = port["drain"] == channel and queue and queue[0][1] < wall
