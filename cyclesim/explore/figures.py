@@ -16,6 +16,7 @@ from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.effects import Axes, Columns, Effect, effects, places
 from cyclesim.explore.labels import in_units, number, text
 from cyclesim.explore.scatter import Colors, Pareto, is_log, set_ticks, some
+from cyclesim.files import replacing
 from cyclesim.plots.style import COLORS, FAINT, MARKERS, new_figure, save
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def write_figures(
             draw(figure, ax)
             for form in FORMS:
                 paths.append(folder / f"{name}.{form}")
-                save(figure, paths[-1], form)
+                with replacing(paths[-1]) as temporary:
+                    save(figure, temporary, form)
     return paths
 
 

@@ -5,7 +5,6 @@ Nothing that is complete is lost if the work is interrupted, and memory is that 
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cyclesim.explore.h5file import NewFile
 from cyclesim.files import remove, replacing, temporary_name
 
 if TYPE_CHECKING:
@@ -129,26 +129,31 @@ class Parts:
         import h5py
 
         self._finish_part()
-        with replacing(path) as temporary, h5py.File(temporary, "w", rdcc_nbytes=CACHE_BYTES) as target:
-            target.attrs.update(attributes)
-            wholes = {column.name: column.create(target, self.rows, self.chunk) for column in self.columns}
-            for place in self._paths():
-                with h5py.File(place, "r") as part:
-                    for name, whole in wholes.items():
-                        _copy(part[name], whole, int(place.stem))
+        with replacing(path) as temporary:
+            target = NewFile(temporary, CACHE_BYTES)
+            try:
+                target.h5.attrs.update(attributes)
+                wholes = {column.name: column.create(target.h5, self.rows, self.chunk) for column in self.columns}
+                for place in self._paths():
+                    with h5py.File(place, "r") as part:
+                        for name, whole in wholes.items():
+                            _copy(part[name], whole, int(place.stem))
+                            target.check()
+            except BaseException:
+                target.give_up()
+                raise
+            target.close()
 
 
 class _Part:
     """Rows that are being written, under a temporary name until they are complete."""
 
     def __init__(self, path: Path, columns: Sequence[Column], chunk: int) -> None:
-        import h5py
-
         self._path = path
         self._temporary = temporary_name(path)
         self._began = time.monotonic()
-        self._file = h5py.File(self._temporary, "w", rdcc_nbytes=CACHE_BYTES)
-        self._columns = {column.name: column.create(self._file, 0, chunk) for column in columns}
+        self._file = NewFile(self._temporary, CACHE_BYTES)
+        self._columns = {column.name: column.create(self._file.h5, 0, chunk) for column in columns}
         self.rows = 0
 
     @property
@@ -162,13 +167,18 @@ class _Part:
         for name, column in self._columns.items():
             column.resize((self.rows + more,))
             column[self.rows :] = rows[name]
+        self._file.check()
         self.rows += more
 
     def finish(self) -> None:
         """Give the part its name, with the rows that came whole into all columns."""
         for column in self._columns.values():
             column.resize((self.rows,))
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            remove(self._temporary)
+            raise
         if self.rows:
             self._temporary.replace(self._path)
         else:
@@ -176,8 +186,7 @@ class _Part:
 
     def discard(self) -> None:
         """Leave nothing of the part behind."""
-        with contextlib.suppress(OSError, RuntimeError):
-            self._file.close()
+        self._file.give_up()
         remove(self._temporary)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from cyclesim import __version__
 from cyclesim.errors import BadInput
 from cyclesim.explore.plan import Plan
-from cyclesim.files import Lock, write_text
+from cyclesim.files import Lock, remove, write_text
 from cyclesim.outputs import check_names
 
 POINTS, SUMMARY, FRONT, POINTS_CSV = "points.h5", "summary.json", "pareto.csv", "points.csv"
@@ -121,6 +121,9 @@ class ExplorationFolder:
                 raise BadInput("cyclesim", None, rule)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.take()
+        for name in FILES:
+            for leftover in self.folder.glob(f".{name}.*.tmp"):  # of one that was killed
+                remove(leftover)
         if not resume:
             shutil.rmtree(self.partial, ignore_errors=True)
         self.partial.mkdir(exist_ok=True)
