@@ -212,7 +212,7 @@ def _add_explore(commands: Any) -> None:
     add("--evaluate", choices=EVALUATIONS, default="model",
         help="by the analytical model (default), the simulator, or the model with its best points simulated again")
     add("--budget", type=_positive, metavar="N", help="points that a search evaluates (default a fiftieth of all)")
-    add("--seed", type=_not_negative, default=0, metavar="N", help="of a search (default 0)")
+    add("--seed", type=_not_negative, metavar="N", help="of a search (default 0)")
     add("--reference", metavar="OUT",
         help="an exhaustive exploration of the same points, to measure a search against (small spaces need none)")
     place = explore.add_mutually_exclusive_group().add_argument

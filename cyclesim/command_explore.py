@@ -51,9 +51,9 @@ FEW_BLOCKS = 4
 def run(options: argparse.Namespace) -> int:
     """Carry out `cyclesim explore` and return the exit status."""
     started = time.perf_counter()
-    plan = Plan(options.search, options.evaluate, options.seed, options.budget)
+    plan = Plan(options.search, options.evaluate, options.seed or 0, options.budget)
     if plan.search == "exhaustive":
-        for name in ("budget", "reference"):
+        for name in ("budget", "seed", "reference"):
             if getattr(options, name) is not None:
                 rule = f"--{name}: is for searches; --search exhaustive evaluates all points"
                 raise BadInput("cyclesim", None, rule)

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from cyclesim import command_explore
-from cyclesim.explore import drawing, parts
+from cyclesim.explore import drawing, figures, parts
 from cyclesim.explore.evaluate import Block, Evaluator
 from cyclesim.explore.plan import SEARCHES
 from cyclesim.explore.search import KINDS
+from cyclesim.files import Lock
 from tests.cli.conftest import CommandLine
 
 SPACE = """[explore]
@@ -266,6 +267,69 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert found.err.count("\n") == 1
     assert found.out == ""
     assert not (cyclesim.folder / "out").exists()
+
+
+def test_points_with_equal_objectives_are_all_on_the_front(cyclesim: CommandLine) -> None:
+    """The type of DRAM changes no cycle: each point is there three times, on the front or off it."""
+    axes = 'DramType = ["DDR4", "LPDDR4", "HBM2"]\nArrayHeight = [2, 4, 8]\nDramBandwidth = [2]\n'
+    text = SPACE.partition("[space]")[0].replace("fj_per_op", "total_cycles")
+    text = text.replace('tops_per_mm2 = "max"', 'pes = "min"')
+    (cyclesim.folder / "space.toml").write_text(f"{text}[space]\n{axes}", encoding="utf-8")
+    assert cyclesim("explore", "space.toml", "-p", "out").status == 0
+    best = table(cyclesim.folder / "out/pareto.csv")
+    vectors = [(row["total_cycles"], row["pes"]) for row in best]
+    assert {vectors.count(vector) for vector in vectors} == {3}
+    assert [row["DramType"] for row in best] == ["DDR4", "LPDDR4", "HBM2"] * (len(best) // 3)
+    assert len(best) > 3
+
+
+@pytest.mark.draws
+def test_points_without_an_objective_are_on_no_front_and_are_counted(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel without a limit has no machine balance."""
+    monkeypatch.setattr(figures, "FORMS", ("png",))
+    axes = 'ArrayHeight = [2, 4]\nDramBandwidth = [2, 8]\nInterfaceBandwidth = ["CALC", "USER"]\n'
+    text = SPACE.partition("[space]")[0].replace("fj_per_op", "machine_balance")
+    (cyclesim.folder / "space.toml").write_text(f"{text}[space]\n{axes}", encoding="utf-8")
+    said = cyclesim("explore", "space.toml", "-p", "out")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines()[1:] == ["objectives are not known of 4 points, which no front has"]
+    assert json.loads((cyclesim.folder / "out/summary.json").read_text(encoding="utf-8"))["unknown"] == 4
+    assert {row["InterfaceBandwidth"] for row in table(cyclesim.folder / "out/pareto.csv")} == {"USER"}
+    assert (cyclesim.folder / "out/figures/pareto.png").is_file()
+    (cyclesim.folder / "space.toml").write_text(f"{text}[space]\nArrayHeight = [2, 4]\n", encoding="utf-8")
+    said = cyclesim("explore", "space.toml", "-p", "out")
+    assert said.out.splitlines()[0] == "2 points, 2 feasible, 0 on the front: out"
+    assert not list((cyclesim.folder / "out/figures").iterdir())
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize(
+    ("axes", "search", "names"),
+    [
+        ("ArrayHeight = [4]\n", "ga", {"pareto", "pareto-zoom", "convergence"}),
+        ("ArrayHeight = [2, 3, 4]\n", "exhaustive", {"pareto", "pareto-zoom", "keys", "sensitivity"}),
+    ],
+)
+def test_a_space_may_have_one_axis_or_one_point(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, axes: str, search: str, names: set[str]
+) -> None:
+    monkeypatch.setattr(figures, "FORMS", ("png",))
+    text = SPACE.partition("[space]")[0]
+    (cyclesim.folder / "space.toml").write_text(f"{text}[space]\n{axes}", encoding="utf-8")
+    assert cyclesim("explore", "space.toml", "-p", "out", "--search", search).status == 0
+    assert {path.stem for path in (cyclesim.folder / "out/figures").iterdir()} == names
+
+
+def test_two_explorations_cannot_write_into_one_folder(cyclesim: CommandLine) -> None:
+    (cyclesim.folder / "out").mkdir()
+    other = Lock(cyclesim.folder / "out/.points.lock", "")
+    other.take()
+    said = cyclesim("explore", "space.toml", "-p", "out")
+    assert (said.status, said.err) == (2, "cyclesim: -p: another exploration is writing to out\n")
+    other.release()
+    assert cyclesim("explore", "space.toml", "-p", "out").status == 0
 
 
 def test_another_space_is_not_resumed(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

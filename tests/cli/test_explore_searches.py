@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,18 @@ def test_a_reference_of_other_points_is_refused_before_anything_is_written(
     assert not (cyclesim.folder / "out").exists()
 
 
-def test_only_searches_have_a_reference(cyclesim: CommandLine) -> None:
-    found = cyclesim("explore", "space.toml", "--reference", "all")
-    assert found.err == "cyclesim: --reference: is for searches; --search exhaustive evaluates all points\n"
+@pytest.mark.parametrize("words", [("--reference", "all"), ("--budget", "9"), ("--seed", "0")])
+def test_only_searches_have_a_budget_a_seed_and_a_reference(cyclesim: CommandLine, words: tuple[str, str]) -> None:
+    found = cyclesim("explore", "space.toml", *words)
+    assert found.err == f"cyclesim: {words[0]}: is for searches; --search exhaustive evaluates all points\n"
     assert found.status == 2
+
+
+def test_without_pymoo_nsga2_is_refused_before_anything_is_written(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymoo.core.population", None)
+    found = cyclesim("explore", "space.toml", "--search", "nsga2", "-p", "out")
+    assert found.status == 2
+    assert found.err.startswith("cyclesim: search nsga2 needs pymoo, which is not installed: pip install")
+    assert not (cyclesim.folder / "out").exists()
