@@ -44,10 +44,15 @@ def chosen(points: Columns, goals: dict[str, str]) -> Columns:
 
 @pytest.fixture
 def draw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Draw:
-    """Gives figures by the name of their files, without writing these."""
+    """Gives figures by the name of their files, which are left empty."""
     found: dict[str, Figure] = {}
     monkeypatch.setattr(figures, "FORMS", ("png",))
-    monkeypatch.setattr(figures, "save", lambda figure, path, form: found.update({path.stem: figure}))
+
+    def keep(figure: Figure, path: Path, form: str) -> None:
+        found[path.name.removeprefix(".").partition(".")[0]] = figure  # it is written under a temporary name
+        path.touch()
+
+    monkeypatch.setattr(figures, "save", keep)
 
     def drawn(points: Columns, goals: dict[str, str], axes: Axes = AXES, **more: Any) -> dict[str, Figure]:
         figures.write_figures(tmp_path, points, chosen(points, goals), goals, axes, **more)
