@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cyclesim.command_inputs import overrides, read_inputs, run_sweep
+from cyclesim.command_inputs import read_inputs, run_sweep
 from cyclesim.console import print_warnings
 from cyclesim.errors import BadInput
 from cyclesim.files import write_text
@@ -22,13 +22,17 @@ from cyclesim.workload import Network
 
 SUFFIX = "-estimate"
 """What the folder's name has after the run's."""
+_NATIVE_ONLY = "the model estimates memory native only"
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out `cyclesim estimate` and return the exit status."""
     started = time.perf_counter()
+    if (options.memory or "native") != "native":
+        raise BadInput("cyclesim", None, f"--memory: {_NATIVE_ONLY}")
     network, point, others, warnings = read_inputs(options)
-    _check_native(options, point)
+    if point.hardware.memory_model != "native":
+        raise BadInput("cyclesim", None, f"-c {options.config}: {_NATIVE_ONLY}")
     folder = Path(options.path) / f"{point.hardware.run_name}{SUFFIX}"
     if options.sweep:
         return run_sweep(options, network, [point, *others], warnings, folder, _evaluate)
@@ -45,13 +49,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(f"{len(result.layers)} layers, {result.totals.total_cycles:,} cycles estimated: {folder}")
     return 0
-
-
-def _check_native(options: argparse.Namespace, point: Point) -> None:
-    """Refuse a machine of another memory model."""
-    if point.hardware.memory_model != "native":
-        where = "--memory" if "MemoryModel" in overrides(options) else f"-c {options.config}"
-        raise BadInput("cyclesim", None, f"{where}: the model estimates memory native only")
 
 
 def _write(folder: Path, network: Network, hardware: Hardware, result: RunResult, started: float) -> None:
