@@ -18,6 +18,7 @@ from cyclesim.readers.scalesim_config import memory_model_of
 from cyclesim.readers.text import printable
 from cyclesim.results import LayerResult
 from cyclesim.sweep import SWEEP, Point, sweep_axes, sweep_points, sweep_text
+from cyclesim.technology.machine import unpriced
 from cyclesim.workload import Network
 
 Evaluate = Callable[[argparse.Namespace, Network, Sequence[Point]], Sequence[LayerResult]]
@@ -43,13 +44,19 @@ def read_inputs(options: argparse.Namespace) -> tuple[Network, Point, Iterator[P
     network, more = read_network(_find("-t", "topologies", options.topology), options.input_type, point.hardware)
     if options.layers is not None:
         network = network.select(_layer_indices(options.layers, network))
-    return network, point, points, [*point.warnings, *more, *_overlaps(network, point)]
+    return network, point, points, [*point.warnings, *more, *_overlaps(network, point), *_unpriced(point)]
 
 
 def _overlaps(network: Network, point: Point) -> list[str]:
     """Return the warning about tensors that share addresses, if there is one."""
     overlap = overlap_warning(network.layers, point.hardware)
     return [overlap] if overlap else []
+
+
+def _unpriced(point: Point) -> list[str]:
+    """Return the warning about a machine without prices, if it has none."""
+    warning = unpriced(point.hardware)
+    return [] if warning is None else [f"machine {point.hardware.run_name}: {warning}"]
 
 
 def _find(option: str, kind: str, name: str) -> Path:
@@ -106,7 +113,7 @@ def all_warnings(network: Network, found: Sequence[Point], warnings: Sequence[st
     told = list(warnings)
     for point in found[1:]:
         _check_layers(network, point)
-        told += [*point.warnings, *_overlaps(network, point)]
+        told += [*point.warnings, *_overlaps(network, point), *_unpriced(point)]
     return list(dict.fromkeys(told))
 
 

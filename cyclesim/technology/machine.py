@@ -213,6 +213,12 @@ def machine_value(hardware: Hardware, problem: Problem) -> str:
     return f" (got {int(banks.banks[0])} of {size:.12g} bytes and {bits} bits a word)"
 
 
+def unpriced(hardware: Hardware) -> str | None:
+    """Return a warning if a machine that says nothing of its technology is outside of the tables."""
+    problem = None if hardware.follows_scalesim or hardware.technology.is_given else priced(hardware).problem
+    return None if problem is None else f"no energy, area and clock: {problem.rule}{machine_value(hardware, problem)}"
+
+
 def format_mismatch(hardware: Hardware) -> str | None:
     """Return a warning if NumberFormat, which sets energies, and the Bits keys, which set sizes, differ in width."""
     formats = hardware.number_formats

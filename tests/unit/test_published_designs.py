@@ -228,7 +228,7 @@ def test_energies_of_vit_are_those_of_its_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cycles", "broken"),
+    ("cycles", "differing"),
     [
         ({32: 1000, 64: 300, 128: 180}, 0),
         ({32: 1000, 64: 300, 128: 100}, 1),  # 128x128 is fast enough for the best EDP
@@ -236,10 +236,10 @@ def test_energies_of_vit_are_those_of_its_runs() -> None:
         ({32: 1000, 64: 200, 128: 110}, 1),  # 64x64 takes less energy than 32x32
     ],
 )
-def test_pe_cycles_are_gated(cycles: Mapping[int, int], broken: int) -> None:
-    """With every PE charged in every cycle energy must rise with the array, and 64x64 have the best EDP."""
+def test_pe_cycles_agree_or_differ(cycles: Mapping[int, int], differing: int) -> None:
+    """With every PE charged in every cycle energy should rise with the array, and 64x64 have the best EDP."""
     rows = list(vit_energy.pe_cycle_rows("made up", lambda side, bandwidth: cycles[side], (10,)))
-    assert _broken(rows) == broken
+    assert [row.verdict for row in rows].count("differs") == differing
     assert rows[0].ours == f"{4 * cycles[64] / cycles[32]:.2f}x, {16 * cycles[128] / cycles[32]:.2f}x"
 
 
@@ -247,7 +247,7 @@ def test_the_claims_on_vit_hold_for_the_block() -> None:
     """By the model, on the bandwidths next to the assumed one."""
     cycles = vit_energy.estimated_cycles(vit_block())
     rows = list(vit_energy.pe_cycle_rows("block", cycles, (50, 720)))
-    assert _broken(rows) == 0
+    assert [row.verdict for row in rows] == ["agrees", "agrees", "shown"]
     assert (rows[-1].ours, rows[-1].reason.split(":")[0]) == ("50", "else 128x128 at 720")
 
 

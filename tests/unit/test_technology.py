@@ -299,10 +299,14 @@ def test_a_scratchpad_outside_of_the_table_is_refused_where_the_technology_is_gi
 
 
 def test_without_a_technology_it_runs_as_ever_and_has_no_prices(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, cfg, LARGE) == (0, "")
+    status, told = said(capsys, cfg, LARGE)
+    assert status == 0
+    reason = "the filter scratchpad must have banks of at most 32 MiB to be priced"
+    assert told.startswith(f"warning: machine small: no energy, area and clock: {reason} (got 1 of ")
+    assert told.count("\n") == 1
     folder = cfg.parent / "results/small-estimate"
     summary = json.loads((folder / "SUMMARY.json").read_text(encoding="utf-8"))
-    assert summary["prices"] == {"reason": "the filter scratchpad must have banks of at most 32 MiB to be priced"}
+    assert summary["prices"] == {"reason": reason}
     for each in (*summary["layers"], summary["totals"]):
         assert {each[name] for name in ("energy_pj", "leakage_pj", "area_mm2", "clock_mhz", *DERIVED_FIELDS)} == {None}
         assert each["pes"] == 12
@@ -315,7 +319,8 @@ def test_without_a_technology_it_runs_as_ever_and_has_no_prices(cfg: Path, capsy
 def test_rows_of_a_sweep_have_the_same_columns_with_and_without_prices(
     cfg: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said(capsys, cfg, CFG, "--sweep", "FilterSramSzkB=1,32769") == (0, "")
+    status, told = said(capsys, cfg, CFG, "--sweep", "FilterSramSzkB=1,32769")
+    assert (status, told.count("warning: "), "(got 1 of 33555456 bytes" in told) == (0, 1, True)
     with (cfg.parent / "results/small-estimate/SWEEP.csv").open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     assert [bool(row["energy_pj_dram"]) for row in table] == [True, True, False, False]

@@ -161,13 +161,14 @@ def pe_cycle_rows(name: str, cycles: Cycles, bandwidths: Sequence[int] = BANDWID
     yield Row(
         "3.3", f"{name}, os, every PE in every cycle: energy of 64x64 and 128x128 over 32x32",
         f"{energy[SIDES[1]] / energy[SIDES[0]]:.2f}x, {ratio:.2f}x", f"{SMALLER}x", f"{ratio - SMALLER:+.2f}",
-        f"{reason}; gated is that it rises with the array", "A", True, list(energy.values()) == sorted(energy.values()),
+        f"{reason}; it rises with the array, which takes no tables to see", "A", False,
+        list(energy.values()) == sorted(energy.values()),
     )  # fmt: skip
     best = best_edp(counts)
     yield Row(
         "3.3", f"{name}, os, every PE in every cycle: array with the best EDP", f"{best}x{best}",
         f"{BEST_EDP}x{BEST_EDP}", "", f"{reason}. 128x128 is {counts[SIDES[0]] / counts[SIDES[-1]]:.2f} times as fast "
-        "as 32x32, published 6.53", "A", True, best == BEST_EDP,
+        "as 32x32, published 6.53", "A", False, best == BEST_EDP,
     )  # fmt: skip
     found = {bandwidth: best_edp({side: cycles(side, bandwidth) for side in SIDES}) for bandwidth in bandwidths}
     where = [f"{bandwidth}" for bandwidth, side in found.items() if side == BEST_EDP]

@@ -138,7 +138,9 @@ def pareto_rows(found: Mapping[tuple[str, int], Points]) -> Iterator[Row]:
         limit = (1 + WITHIN) * ENERGY
         yield Row(
             "3.6", f"{name}: best energy of the chip [fJ/op]", f"{energy:.0f}", f"{ENERGY}", f"{energy - ENERGY:+.0f}",
-            f"{'gated at ' if is_gate else 'limit '}{limit:.0f}. On {machine_label(points.hardware(cheapest))}. "
+            f"{'gated at ' if is_gate else 'limit '}{limit:.0f}"
+            f"{', as the most favourable of the six settings' if is_gate else ''}. "
+            f"On {machine_label(points.hardware(cheapest))}. "
             f"{_energy_reason(points, cheapest, bits)}", "A", is_gate, energy <= limit,
         )  # fmt: skip
         yield Row(
