@@ -30,7 +30,7 @@ _SAME = {
     "version": "versions of cyclesim",
     "axes": "keys or values in [space]",
     "constraints": "constraints",
-    "machine": "machines",
+    "first_point": "machines",
     "figures_hash": "component figures",
     "networks": "networks or their weights",
     "network_hashes": "layers of networks",

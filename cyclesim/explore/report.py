@@ -46,7 +46,8 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
         "space_hash": _hash(space.text),
         "axes": {axis.key: axis.texts for axis in space.axes},
         "constraints": [each.text for each in space.constraints],
-        "machine": evaluator.machines.base.expanded(),
+        "machine": space.machine.name,
+        "first_point": evaluator.machines.base.expanded(),
         "machine_hash": _hash(space.machine.read_text(encoding="utf-8-sig", errors="replace")),
         "figures_hash": _hash([sorted([*key, value] for key, value in own.values.items())
                                for own in evaluator.machines.own]),
@@ -149,6 +150,7 @@ def summary(
         "best": _best(exploration),
         **more,
         "machine": inputs["machine"],
+        "first_point": inputs["first_point"],
     }  # fmt: skip
 
 

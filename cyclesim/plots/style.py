@@ -78,7 +78,7 @@ def save(figure: Figure, path: Path, form: str = "png") -> None:
         from PIL import Image
 
         pixels = io.BytesIO()
-        figure.savefig(pixels, format="png", dpi=PIXELS_PER_INCH)
+        figure.savefig(pixels, format="png", dpi=max(PIXELS_PER_INCH, figure.dpi))
         image = Image.open(pixels).convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE)
         image.save(path, format="PNG", optimize=True)
         return

@@ -68,7 +68,7 @@ def test_figures_are_written_in_three_forms_and_as_wide_as_a_column(tmp_path: Pa
     names = ["pareto.pdf", "pareto.png", "pareto.svg", "pareto-zoom.pdf", "pareto-zoom.png", "pareto-zoom.svg"]
     assert sorted(path.name for path in written) == sorted(names)
     with Image.open(tmp_path / "pareto.png") as image:
-        assert image.width == 3.5 * 200
+        assert image.width == 3.5 * figures.DOTS_PER_INCH
     assert (tmp_path / "pareto.pdf").read_bytes().startswith(b"%PDF")
     assert all(path.stat().st_size < 200_000 for path in written)
 
