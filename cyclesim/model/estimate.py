@@ -16,7 +16,7 @@ from cyclesim.model.folds import FoldTable, fold_table
 from cyclesim.model.peaks import dram_peaks, scratchpad_peaks
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import MOST_CYCLES, CycleTable, cycle_table
-from cyclesim.model.words import ReuseTable, WordTable, dram_table, reuse_table, spill_tables, sram_table
+from cyclesim.model.words import ReuseTable, SpillTable, WordTable, dram_table, reuse_table, spill_tables, sram_table
 from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
 from cyclesim.schedule import layer_fields, schedule
@@ -54,6 +54,7 @@ class _Evaluation:
     """Everything that follows for a block of points."""
 
     folds: FoldTable
+    spills: tuple[SpillTable, ...]
     sram: WordTable
     dram: WordTable
     cycles: CycleTable
@@ -64,7 +65,7 @@ def _evaluate(layers: LayerTable, machines: MachineTable, reuse: ReuseTable) -> 
     spills = spill_tables(machines, folds)
     dram = dram_table(layers, machines, folds, spills, reuse)
     return _Evaluation(
-        folds, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram, spills)
+        folds, spills, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram, spills)
     )
 
 
@@ -201,7 +202,7 @@ def _found(rows: LayerTable, hardware: Hardware) -> _Found:
     return _Found(
         points,
         _least_bandwidths(rows, machines.some(slice(1, 2)), reuse, words[:, :1])[:, 0],
-        dram_peaks(rows, machines, points.folds, points.dram, spill_tables(machines, points.folds)),
+        dram_peaks(rows, machines, points.folds, points.dram, points.spills),
     )
 
 

@@ -246,7 +246,6 @@ class _Wanted(NamedTuple):
 
 
 def _wanted(folds: FoldTable, words: Floats, steps: Ints, ports: Numbers) -> _Wanted:
-    # Floats throughout: operations of integers and floats take twice as long.
     step = folds.step.astype(np.float64)
     span = np.minimum((steps + ports - 1).astype(np.float64), step)
     slope = np.maximum(0.0, span - np.maximum(steps, ports))
