@@ -23,8 +23,12 @@ from cyclesim.schedule import layer_fields, schedule
 from cyclesim.technology.machine import check_prices
 from cyclesim.workload import Layer, Network
 
-POINTS_AT_ONCE = 1 << 13
-"""Layer-machine points that are evaluated at a time: their columns stay in the cache."""
+POINTS_AT_ONCE = 1 << 16
+"""Layer-machine points that are evaluated at a time: with fewer, threads wait for one another before each operation."""
+MACHINES_AT_ONCE = 1 << 9
+"""Machines of these points: NumPy goes along them, which long rows are better for."""
+FREED_BYTES = 31 << 20
+"""Freed memory is used again as it is, up to about this much: glibc's most is 32 MB."""
 CANDIDATES = 64
 """Bandwidths that are tried at a time when the least one is looked for."""
 
@@ -114,32 +118,48 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
 
     for machine in machines:
         _check_memory(machine)
+    keep_freed_memory()
     rows, which = LayerTable.distinct(layers)
     count = len(rows.windows)
     found = {field.name: np.empty((count, len(machines)), np.int64) for field in fields(Estimates)}
-    wide = max(1, POINTS_AT_ONCE // max(1, count))
 
-    def part(columns: MachineTable, places: Ints, reuse: ReuseTable) -> None:
-        one = estimate_table(rows, columns, reuse)
+    def part(layers: slice, columns: MachineTable, places: Ints, reuse: ReuseTable) -> None:
+        one = estimate_table(rows.some(layers), columns, reuse.some(layers))
         for name, values in found.items():
-            values[:, places] = getattr(one, name)
+            values[layers, places] = getattr(one, name)
 
     parts = []
     for dataflow in DATAFLOWS:
         places = np.array([i for i, machine in enumerate(machines) if machine.dataflow == dataflow], np.int64)
         if len(places):
             columns = MachineTable.of([machines[i] for i in places])
-            starts = range(0, len(places), wide)
             reuse = reuse_table(rows, columns)
-            parts += [(columns.some(slice(i, i + wide)), places[i : i + wide], reuse) for i in starts]
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        list(pool.map(lambda some: part(*some), parts))
+            wide = min(len(places), MACHINES_AT_ONCE)
+            high = max(1, POINTS_AT_ONCE // wide)
+            for first in range(0, len(places), wide):
+                few = slice(first, first + wide)
+                some = columns.some(few), places[few], reuse
+                parts += [(slice(i, min(i + high, count)), *some) for i in range(0, count, high)]
+    threads = jobs or os.cpu_count() or 1
+    if threads == 1 or count * len(machines) <= POINTS_AT_ONCE:  # that is done before another thread has begun
+        for one in parts:
+            part(*one)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda one: part(*one), parts))
     return Estimates(**(found if count == len(layers) else {name: values[which] for name, values in found.items()}))
 
 
-def estimate(
-    network: Network, hardware: Hardware, *, dataflow: str | None = None
-) -> RunResult:
+def keep_freed_memory() -> None:
+    """Have the C library hand freed arrays out again rather than give them back to the system, which glibc learns.
+
+    It keeps what is no larger than the largest array that was freed. Otherwise every operation on a block of points
+    would get new pages, which takes as long again. Nothing of the array here is ever touched.
+    """
+    np.empty(FREED_BYTES, np.uint8)
+
+
+def estimate(network: Network, hardware: Hardware, *, dataflow: str | None = None) -> RunResult:
     """Estimate a network on a machine by the analytical model.
 
     Parameters
@@ -261,9 +281,10 @@ def _least_bandwidths(layers: LayerTable, machine: MachineTable, reuse: ReuseTab
     `machine` is one without a limit, `words` what each layer moves, (layers, 1): more in a cycle is never needed.
     """
     low, high = np.zeros_like(words), np.maximum(1, words)
+    several = machine.repeated(CANDIDATES)
     while (high - low > 1).any():
         tried = np.geomspace(low[:, 0] + 1, high[:, 0], CANDIDATES, axis=1).astype(np.int64)
-        machines = replace(machine, bandwidth=tried.astype(np.float64))
+        machines = replace(several, bandwidth=tried.astype(np.float64))
         enough = _evaluate(layers, machines, reuse).cycles.stall == 0
         found = enough.any(axis=1, keepdims=True)
         first = enough.argmax(axis=1)[:, None]

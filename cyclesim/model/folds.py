@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class FoldTable:
     array_cycles: Ints
     stationary: bool
 
-    @property
+    @cached_property
     def folds(self) -> Ints:
         """Folds of one group."""
         return self.row_folds * self.col_folds
@@ -63,16 +64,19 @@ def fold_table(layers: LayerTable, machines: MachineTable) -> FoldTable:
     folds = row_folds * col_folds
     used_rows, used_cols = np.minimum(r, spatial_rows), np.minimum(c, spatial_cols)
 
+    # A step is `beside` longer than the stream, and no less than `least`; one of them is 0 in every overlap.
     short = (machines.overlap == DB) | (machines.on_bus & (machines.overlap == NONE))
-    step = np.select(
-        [short, machines.overlap == PIPE1, machines.overlap == PIPE, machines.overlap == PIPE2],
-        [t + r + c - 2, t + r, np.maximum(t, r), np.maximum(t, 2 * r - 1)],
-        t + 2 * r + c - 2,
-    )
-    tail = t + r + c - 2 + np.where(stationary | machines.on_bus, 0, r)
-    padded = (r if stationary else 0) + (folds - 1) * step + tail
-    base = np.where(machines.on_bus, t - 2, t - 2 + r)
-    trimmed = folds * base + spatial_rows * col_folds + spatial_cols * row_folds
+    waves = [machines.overlap == PIPE1, machines.overlap == PIPE, machines.overlap == PIPE2]
+    beside = np.select([short, *waves], [r + c - 2, r, 0, 0], 2 * r + c - 2)
+    least = np.select(waves, [0, r, 2 * r - 1], 0)
+    step = np.maximum(t + beside, least)
+    tail = r + c - 2 + np.where(stationary | machines.on_bus, 0, r) + (r if stationary else 0)
+    cycles = (folds - 1) * step + (t + tail)
+    if machines.trimmed.any():
+        base = t + np.where(machines.on_bus, -2, r - 2)
+        step = np.where(machines.trimmed, base + used_rows + used_cols, step)
+        trimmed = folds * base + spatial_rows * col_folds + spatial_cols * row_folds
+        cycles = np.where(machines.trimmed, trimmed, cycles)
     return FoldTable(
         spatial_rows=spatial_rows,
         spatial_cols=spatial_cols,
@@ -82,7 +86,7 @@ def fold_table(layers: LayerTable, machines: MachineTable) -> FoldTable:
         used_rows=used_rows,
         used_cols=used_cols,
         last_cols=spatial_cols - (col_folds - 1) * c,
-        step=np.where(machines.trimmed, base + used_rows + used_cols, step),
-        array_cycles=layers.groups * np.where(machines.trimmed, trimmed, padded),
+        step=step,
+        array_cycles=layers.groups * cycles,
         stationary=stationary,
     )

@@ -6,10 +6,11 @@ Output o reads at tap t the place o * stride + t * dilation - pad. Outputs and t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,12 @@ class Reads:
     pad: int
     size: int
 
-    @property
+    @cached_property
     def apart(self) -> int:
         """Items from one that reads a place to the next that does."""
         return self.other_step // gcd(self.step, self.other_step)
 
-    @property
+    @cached_property
     def ahead(self) -> int:
         """Places of an item from the one that the next item reads as its own to that."""
         return self.step // gcd(self.step, self.other_step)
@@ -104,6 +105,53 @@ class Reads:
     @cached_property
     def _again_before(self) -> Ints:
         return np.concatenate([[0], np.cumsum(self._again(np.arange(self.count), 1))])
+
+
+class Batch(NamedTuple):
+    """Folds of several sides of an array, counted together: side by side, (folds,) each.
+
+    `side` is the side of each fold, `number` says which it is, and there are `times` such. Folds of one side are
+    together; those of `places`, positions among all sides, begin at `starts`.
+    """
+
+    side: Ints
+    number: Ints
+    times: Ints
+    places: Ints
+    starts: Ints
+
+    def add(self, totals: NDArray[Any], values: NDArray[Any]) -> None:
+        """Add the values of all folds, (folds,), to those of their sides, (sides,)."""
+        np.add.at(totals, self.places, np.add.reduceat(values * self.times, self.starts))
+
+    def raise_to(self, most: NDArray[Any], values: NDArray[Any]) -> None:
+        """Raise what is had of every side, (sides,), to the largest value of its folds, (folds,)."""
+        np.maximum.at(most, self.places, np.maximum.reduceat(values, self.starts))
+
+
+def batches(sides: Sequence[int], folds: Callable[[int], Iterable[tuple[Ints, Ints]]]) -> Iterator[Batch]:
+    """Put folds of all sides together; `folds` gives numbers and times of one side's, `FOLDS_AT_ONCE` at a time."""
+    held: list[tuple[int, Ints, Ints]] = []
+    for place, side in enumerate(sides):
+        for numbers, times in folds(side):
+            held.append((place, numbers, times))
+            if sum(len(one) for _, one, _ in held) >= FOLDS_AT_ONCE:
+                yield _batch(sides, held)
+                held = []
+    if held:
+        yield _batch(sides, held)
+
+
+def _batch(sides: Sequence[int], held: Sequence[tuple[int, Ints, Ints]]) -> Batch:
+    places = np.array([place for place, _, _ in held], np.int64)
+    lengths = np.array([len(numbers) for _, numbers, _ in held], np.int64)
+    return Batch(
+        np.repeat(np.array(sides, np.int64)[places], lengths),
+        np.concatenate([numbers for _, numbers, _ in held]),
+        np.concatenate([times for _, _, times in held]),
+        places,
+        np.cumsum(lengths) - lengths,
+    )
 
 
 class Runs(NamedTuple):

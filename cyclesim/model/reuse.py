@@ -6,10 +6,10 @@ that many active words, the pass needs so many words less. A curve is the steps 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 APART = 64.0
 """Curves lie one behind the other on one axis: more than the logarithm of any count of words."""
+MOST_WINDOWS = 1 << 12
+"""Windows that are remembered."""
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,22 @@ class Axis:
             counts[first : max(0, start + (self.outputs - 1) * self.stride + 1) : self.stride] += 1
         return counts[counts > 0]
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """Places from the first tap to behind the last."""
         return (self.taps - 1) * self.dilation + 1
 
-    @property
+    @cached_property
     def apart(self) -> int:
         """Outputs from one that reads a place to the next that does: 1 but for dilated kernels."""
         return self.by_output.apart
 
-    @property
+    @cached_property
     def anew(self) -> int:
         """Taps at which an output reads places that none before did: the last ones."""
         return min(self.taps, self.by_output.ahead)
 
-    @property
+    @cached_property
     def shares(self) -> int:
         """How often a place is read again by later outputs, at most."""
         return (self.taps - 1) // self.by_output.ahead
@@ -98,32 +101,32 @@ class Window:
         )
         return window if window.tensor else None  # all may be padding
 
-    @property
+    @cached_property
     def pixels(self) -> int:
         """Pixels of the ofmap of an image."""
         return self.down.outputs * self.across.outputs
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Places of the window in all channels, which is K."""
         return self.down.taps * self.across.taps * self.channels
 
-    @property
+    @cached_property
     def row(self) -> int:
         """Words of a row of the ifmap that are read."""
         return len(self.across.uses) * self.channels
 
-    @property
+    @cached_property
     def tensor(self) -> int:
         """Words of an image that are read."""
         return len(self.down.uses) * self.row
 
-    @property
+    @cached_property
     def requests(self) -> int:
         """Elements of an image's matrix that are no padding."""
         return int(self.down.uses.sum() * self.across.uses.sum()) * self.channels
 
-    @property
+    @cached_property
     def rows_anew(self) -> int:
         """Words of an image if each kernel row reads its rows anew."""
         return int(self.down.uses.sum()) * self.row
@@ -138,10 +141,10 @@ class Stage(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Words over the logarithm of the active words: linear between the points, level outside."""
+    """Words over active words: linear over their logarithm between the points, level outside."""
 
-    active: Floats
-    words: Floats
+    active: tuple[float, ...]
+    words: tuple[float, ...]
 
 
 def curve(requests: float, stages: Sequence[Stage]) -> Curve:
@@ -153,8 +156,29 @@ def curve(requests: float, stages: Sequence[Stage]) -> Curve:
             low = max(low, reached)
             points += [(low, last), (max(high, 1.0001 * low), words)]
     points.append((2 * points[-1][0], points[-1][1]))
-    active, needed = np.array(points).T
-    return Curve(np.log(active), needed)
+    return Curve(*zip(*points, strict=True))
+
+
+class MadeOnce(Generic[Made]):
+    """What is made of a window for each side of an array, together for all sides that are new, and remembered."""
+
+    def __init__(self, make: Callable[[Window, Sequence[int]], Sequence[Made]]) -> None:
+        self._make = make
+        self._made: dict[Window, dict[int, Made]] = {}
+
+    def __call__(self, window: Window, sides: Sequence[int]) -> list[Made]:
+        """Return it for these sides, in their order."""
+        if len(self._made) > MOST_WINDOWS:
+            self._made.clear()
+        made = self._made.setdefault(window, {})  # windows are long to hash
+        new = [side for side in dict.fromkeys(sides) if side not in made]
+        if new:
+            made.update(zip(new, self._make(window, new), strict=True))
+        return [made[side] for side in sides]
+
+    def forget(self) -> None:
+        """Forget all."""
+        self._made.clear()
 
 
 class Curves:
@@ -162,8 +186,8 @@ class Curves:
 
     def __init__(self, found: Sequence[Curve]) -> None:
         lengths = [len(one.active) for one in found]
-        self._active = np.concatenate([one.active for one in found] or [np.zeros(0)])
-        self._words = np.concatenate([one.words for one in found] or [np.zeros(0)])
+        self._active = np.log(np.array([active for one in found for active in one.active]))
+        self._words = np.array([words for one in found for words in one.words])
         self._axis = self._active + APART * np.repeat(np.arange(len(found)), np.array(lengths, np.int64))
         self._last = np.cumsum(lengths, dtype=np.int64) - 1
 

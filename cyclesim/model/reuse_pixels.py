@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from math import gcd
 from typing import NamedTuple
 
 import numpy as np
 
-from cyclesim.model.reads import FOLDS_AT_ONCE, Ints, Runs, runs
-from cyclesim.model.reuse import Curve, Stage, Window, curve
+from cyclesim.model.reads import FOLDS_AT_ONCE, Ints, Runs, batches, runs
+from cyclesim.model.reuse import Curve, MadeOnce, Stage, Window, curve
 
 FEW_WORDS = 16
 """Words of a step of the kernel below which an array's rows hold several steps."""
 
 
-@lru_cache(maxsize=1 << 16)
-def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
-    """Return the words of a pass whose folds hold so many pixels.
+def by_pixels(window: Window, sides: Sequence[int], skewed: bool) -> list[Curve]:
+    """Return the words of a pass whose folds hold as many pixels as each of these sides, if there are so many.
 
     If `skewed` each pixel goes through the window a cycle behind the one before (os), else all at once (is).
     """
-    pixels = min(pixels, window.pixels)
+    every = [min(side, window.pixels) for side in sides]
+    rows = _kept_rows(window)
+    return [_curve(window, *one, rows, skewed) for one in zip(every, _totals(window, every), strict=True)]
+
+
+def _curve(window: Window, pixels: int, folds: _Totals, rows: _KeptRows | None, skewed: bool) -> Curve:
     down, across, channels = window.down, window.across, window.channels
     steps = window.depth
-    folds = _totals(window, pixels)
     step = across.anew * channels
     stages = []
     first = 1.0
@@ -48,39 +50,54 @@ def by_pixels(window: Window, pixels: int, skewed: bool) -> Curve:
         words = folds.largest - max(0, folds.kernel_row - pixels * step)
         until_last = max(words, -(-across.shares * across.apart // pixels) * pixels * step)
         stages.append(Stage(0.9 * until_last, until_last, min(window.rows_anew, folds.distinct)))
-    stages += _later_rows(window, pixels, skewed)
-    stages = [
-        Stage(max(low, 0.8 * first), max(high, first), words * window.images) for low, high, words in stages
-    ]
+    stages += _later_rows(window, pixels, rows, skewed)
+    stages = [Stage(max(low, 0.8 * first), max(high, first), words * window.images) for low, high, words in stages]
     return curve(window.requests * window.images, stages)
 
 
-def _later_rows(window: Window, pixels: int, skewed: bool) -> list[Stage]:
-    """Return the reuse by later rows of pixels: by some of those that share, and by all of them."""
+class _KeptRows(NamedTuple):
+    """Rows of the ifmap that have to stay for later rows of pixels to find them, whatever the array.
+
+    `some` are, for those of fewer rows of pixels than share: the pixels between, and the rows' and the pass's words.
+    `every` are the words of all that share, `a_row` those that a row of pixels brings.
+    """
+
+    some: list[tuple[int, int, int]]
+    every: float
+    a_row: int
+
+
+def _kept_rows(window: Window) -> _KeptRows | None:
+    """Return the rows that a window's later rows of pixels share with earlier ones, None if they share none."""
     down, across = window.down, window.across
     if not down.shares:
-        return [Stage(0.5 * window.row, window.row, window.tensor)]
-    fold = down.anew * across.anew * window.channels * pixels
+        return None
     # Rows of the ifmap that the first rows of pixels bring, before any finds what another brought; some for once only.
     inside = down.by_output.inside[: down.apart]
     once = max(0, down.by_output.ahead + down.pad // -down.dilation)
     uses = (down.taps - 1 - np.arange(down.anew)) // down.by_output.ahead + 1
-    stages = []
+    some = []
     for kept in range(1, down.shares):
         behind = kept * down.apart
-        if behind * across.outputs < pixels:  # in the fold itself
-            continue
         rows = max(behind * int((-(-uses // (1 + kept))).sum()), int(inside.sum()) - once)
         words = int((-(-down.uses // (1 + kept))).sum()) * window.row
-        stages.append(Stage(0.9 * rows * window.row, rows * window.row + 0.3 * fold, words))
+        some.append((behind * across.outputs, rows * window.row, words))
     steady = down.shares * down.apart * down.anew
     begun = int(inside.sum() - inside[0]) + 1 + (down.shares - 1) * down.apart * down.anew
-    all_rows = float(max(steady, begun) * window.row)
-    a_row = down.anew * window.row
-    near, far = all_rows + 0.2 * a_row, all_rows + 0.7 * a_row
-    if pixels > across.outputs:
+    return _KeptRows(some, float(max(steady, begun) * window.row), down.anew * window.row)
+
+
+def _later_rows(window: Window, pixels: int, rows: _KeptRows | None, skewed: bool) -> list[Stage]:
+    """Return the reuse by later rows of pixels: by some of those that share, and by all of them."""
+    if rows is None:
+        return [Stage(0.5 * window.row, window.row, window.tensor)]
+    fold = window.down.anew * window.across.anew * window.channels * pixels
+    # Those of less than a fold's pixels are in the fold itself.
+    stages = [Stage(0.9 * kept, kept + 0.3 * fold, words) for between, kept, words in rows.some if between >= pixels]
+    near, far = rows.every + 0.2 * rows.a_row, rows.every + 0.7 * rows.a_row
+    if pixels > window.across.outputs:
         late = window.depth / (window.depth + pixels) if skewed else 1.0
-        near, far = all_rows, max(1.15 * all_rows, fold * late)
+        near, far = rows.every, max(1.15 * rows.every, fold * late)
     return [*stages, Stage(near, far, window.tensor)]
 
 
@@ -125,17 +142,18 @@ class _Totals(NamedTuple):
     kernel_row: int
 
 
-@lru_cache(maxsize=1 << 16)
-def _totals(window: Window, pixels: int) -> _Totals:
-    by_row = distinct = largest_by_row = largest = kernel_row = 0
-    for numbers, times in _alike(window, pixels):
-        found = _folds(window, pixels, numbers)
-        by_row += int(found.by_row @ times)
-        distinct += int(found.distinct @ times)
-        largest_by_row = max(largest_by_row, int(found.by_row.max()))
-        largest = max(largest, int(found.distinct.max()))
-        kernel_row = max(kernel_row, int(found.across.max()))
-    return _Totals(*(window.channels * words for words in (by_row, distinct, largest_by_row, largest, kernel_row)))
+def _count(window: Window, sides: Sequence[int]) -> list[_Totals]:
+    sums, most = np.zeros((2, len(sides)), np.int64), np.zeros((3, len(sides)), np.int64)
+    for batch in batches(sides, lambda pixels: _alike(window, pixels)):
+        found = _folds(window, batch.side, batch.number)
+        for total, values in zip(sums, (found.by_row, found.distinct), strict=True):
+            batch.add(total, values)
+        for largest, values in zip(most, (found.by_row, found.distinct, found.across), strict=True):
+            batch.raise_to(largest, values)
+    return [_Totals(*figures) for figures in (window.channels * np.concatenate([sums, most])).T.tolist()]
+
+
+_totals = MadeOnce(_count)
 
 
 def _alike(window: Window, pixels: int) -> Iterator[tuple[Ints, Ints]]:
@@ -156,11 +174,12 @@ def _alike(window: Window, pixels: int) -> Iterator[tuple[Ints, Ints]]:
         yield np.where(place < begin + differ, place, place + end - begin - differ), np.where(inside, times, 1)
 
 
-def _folds(window: Window, pixels: int, numbers: Ints) -> Runs:
-    """Return what the folds with these numbers read, in a channel."""
+def _folds(window: Window, pixels: Ints | int, numbers: Ints) -> Runs:
+    """Return what the folds with these numbers read, in a channel, each of so many pixels."""
     last = np.minimum((numbers + 1) * pixels, window.pixels) - 1
     return runs(window.down.by_output, window.across.by_output, numbers * pixels, last)
 
 
-MADE_ONCE = (by_pixels, _totals)
-"""What is remembered from call to call."""
+def forget() -> None:
+    """Forget what was counted."""
+    _totals.forget()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from cyclesim.model.reads import FOLDS_AT_ONCE, Ints, runs
-from cyclesim.model.reuse import Curve, Floats, Stage, Window, curve
+from cyclesim.model.reads import FOLDS_AT_ONCE, Ints, batches, runs
+from cyclesim.model.reuse import Curve, Stage, Window, curve
 
 
-@lru_cache(maxsize=1 << 16)
-def by_taps(window: Window, rows: int) -> Curve:
-    """Return the words of a pass whose folds hold so many places of the window."""
+def by_taps(window: Window, sides: Sequence[int]) -> list[Curve]:
+    """Return the words of a pass whose folds hold as many places of the window as each of these sides."""
+    held = [min(side, window.depth) for side in sides]
+    return [_curve(window, *one) for one in zip(sides, *_shared(window, held), strict=True)]
+
+
+def _curve(window: Window, rows: int, in_rows: _Shared, in_columns: _Shared) -> Curve:
     across, channels = window.across, window.channels
-    in_rows, in_columns = _shared(window, min(rows, window.depth))
     step = across.anew * channels
     stages = []
     if in_rows.least < np.inf:
@@ -51,31 +54,42 @@ class _Shared(NamedTuple):
     most: float
 
 
-def _shared(window: Window, rows: int) -> tuple[_Shared, _Shared]:
+def _shared(window: Window, sides: Sequence[int]) -> tuple[list[_Shared], list[_Shared]]:
     """Return the reuse inside folds of so many places: by taps of a kernel row, and by rows of taps, too."""
     down, across, channels = window.down, window.across, window.channels
     # A word is read by a later tap of the row, then by one of a later row, so many cycles later. It is not moved up by
     # that, so it has to stay until the last use.
     a_tap = abs(across.anew * channels - across.apart)
     a_row = abs(down.apart * across.outputs - down.anew * across.taps * channels)
-    words, least, most = np.zeros(2), np.full(2, np.inf), np.zeros(2)
-    for start in range(0, -(-window.depth // rows), FOLDS_AT_ONCE):
-        places = np.arange(start * rows, min((start + FOLDS_AT_ONCE) * rows, window.depth), rows)
-        requests, by_row, distinct, in_row, tap_rows = _folds(window, rows, places)
+    words, most = np.zeros((2, len(sides))), np.zeros((2, len(sides)))
+    closest = np.full((2, len(sides)), -np.inf)  # of the least, the negative
+    for batch in batches(sides, lambda rows: _places(window, rows)):
+        requests, by_row, distinct, in_row, tap_rows = _folds(window, batch.side, batch.number)
         in_rows = (np.ceil(in_row / across.anew) - 1) * a_tap
         in_columns = np.maximum(in_rows, a_row * np.maximum(1, np.ceil(tap_rows / down.anew) - 1))
         for kind, (cycles, with_it, without) in enumerate(
             ((in_rows, by_row, requests), (in_columns, distinct, by_row))
         ):
-            entering = (cycles * with_it / window.pixels)[with_it < without]
-            words[kind] += with_it.sum()
-            least[kind] = min(least[kind], entering.min(initial=np.inf))
-            most[kind] = max(most[kind], entering.max(initial=0))
-    return _Shared(words[0], least[0], most[0]), _Shared(words[1], least[1], most[1])
+            entering, shares = cycles * with_it / window.pixels, with_it < without
+            batch.add(words[kind], with_it)
+            batch.raise_to(most[kind], np.where(shares, entering, 0))
+            batch.raise_to(closest[kind], np.where(shares, -entering, -np.inf))
+    by_rows, by_columns = (
+        [_Shared(*figures) for figures in zip(*columns, strict=True)]
+        for columns in zip(words.tolist(), (-closest).tolist(), most.tolist(), strict=True)
+    )
+    return by_rows, by_columns
 
 
-def _folds(window: Window, rows: int, first: Ints) -> tuple[Floats, ...]:
-    """Return figures of the folds that begin with these places of the window.
+def _places(window: Window, rows: int) -> Iterator[tuple[Ints, Ints]]:
+    """Return the places of the window with which folds of so many begin, some at a time, and that each is one."""
+    for start in range(0, window.depth, FOLDS_AT_ONCE * rows):
+        first = np.arange(start, min(start + FOLDS_AT_ONCE * rows, window.depth), rows)
+        yield first, np.ones_like(first)
+
+
+def _folds(window: Window, rows: Ints | int, first: Ints) -> tuple[Ints, ...]:
+    """Return figures of the folds that begin with these places of the window and hold so many.
 
     Their requests, their words if each kernel row reads anew and if none does, all summed over channels; and of any
     channel the most taps in a kernel row, and the kernel rows.
@@ -86,20 +100,13 @@ def _folds(window: Window, rows: int, first: Ints) -> tuple[Floats, ...]:
     # Channels from the first on begin a tap earlier, those up to the last end a tap later.
     both = np.maximum(0, channel1 - channel0 + 1)
     neither = np.maximum(0, channel0 - channel1 - 1)
-    parts = (
-        (tap0, tap1, both),
-        (tap0 + 1, tap1 - 1, neither),
-        (tap0 + 1, tap1, channel1 + 1 - both),
-        (tap0, tap1 - 1, channels - channel0 - both),
-    )
-    sums = np.zeros((5, len(first)))
-    for begin, end, count in parts:
-        held = (count > 0) & (begin <= end)
-        if held.any():
-            found = _taps(window, begin[held], end[held])
-            sums[:3, held] += found[:3] * count[held]
-            sums[3:, held] = np.maximum(sums[3:, held], found[3:])
-    return tuple(sums)
+    begin = np.stack([tap0, tap0 + 1, tap0 + 1, tap0])
+    end = np.stack([tap1, tap1 - 1, tap1, tap1 - 1])
+    count = np.stack([both, neither, channel1 + 1 - both, channels - channel0 - both])
+    held = (count > 0) & (begin <= end)
+    found = np.zeros((5, *held.shape), np.int64)
+    found[:, held] = _taps(window, begin[held], end[held])
+    return (*(found[:3] * count).sum(axis=1), *found[3:].max(axis=1))
 
 
 def _taps(window: Window, first: Ints, last: Ints) -> Ints:
@@ -110,7 +117,3 @@ def _taps(window: Window, first: Ints, last: Ints) -> Ints:
         top == bottom, right - left + 1, np.where(bottom - top > 1, width, np.maximum(width - left, right + 1))
     )
     return np.stack([found.requests, found.by_row, found.distinct, longest, bottom - top + 1])
-
-
-MADE_ONCE = (by_taps,)
-"""What is remembered from call to call."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,76 @@ from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
 from cyclesim.model.reuse import Window
 from cyclesim.workload import Layer
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
 """Integers or floats: what a formula of both makes."""
 
+Table = TypeVar("Table", bound="DataclassInstance")
+
 NONE, DB, PIPE1, PIPE, PIPE2 = range(len(FOLD_OVERLAPS))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Some places of a table of points with so many machines a row: counted row by row, (places,)."""
+
+    flat: Ints
+    wide: int
+
+    @classmethod
+    def where(cls, mask: NDArray[np.bool_]) -> Places:
+        """Return the places where a (layers, machines) mask holds."""
+        return cls(mask.ravel().nonzero()[0], mask.shape[1])
+
+    @cached_property
+    def _layers(self) -> Ints:
+        return self.flat // self.wide
+
+    @cached_property
+    def _machines(self) -> Ints:
+        return self.flat - self._layers * self.wide
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return len(self.flat) > 0
+
+    def of(self, *tables: Numbers) -> tuple[Numbers, ...]:
+        """Return what tables, columns of layers or rows of machines hold for these places, (places,) each."""
+        return tuple(self._of(table) for table in tables)
+
+    def _of(self, table: Numbers) -> Numbers:
+        high, wide = table.shape
+        if high > 1:
+            return table.take(self.flat if wide > 1 else self._layers)
+        return table.take(self._machines) if wide > 1 else np.full(self.flat.shape, table[0, 0])
+
+    def row_of(self, table: Table) -> Table:
+        """Return a table that has only these points, in one row: each as a layer and a machine of its own."""
+        return _changed(table, lambda values: self._of(values)[None, :])
+
+    def put(self, table: Numbers, values: Numbers) -> None:
+        """Set these places of a table."""
+        table.reshape(-1)[self.flat] = values
+
+
+def in_floats(table: Table) -> Table:
+    """Return a table whose integers are floats, exact up to 2^53: NumPy is slow where a formula has both."""
+    return _changed(table, lambda values: values.astype(np.float64) if values.dtype == np.int64 else values)
+
+
+def _changed(table: Table, change: Callable[[Numbers], Numbers]) -> Table:
+    values = (getattr(table, name) for name in _names(type(table)))
+    return type(table)(*(change(value) if isinstance(value, np.ndarray) else value for value in values))
+
+
+@lru_cache
+def _names(table: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(table))
 
 
 @dataclass(frozen=True)
@@ -58,6 +123,10 @@ class LayerTable:
         numbers = np.array([row[:-1] for row in rows], np.int64).reshape(len(rows), 7)
         groups, m, k, n, requests, ifmap, channels = (column[:, None] for column in numbers.T)
         return cls(groups, m, k, n, requests, ifmap, channels, tuple(row[-1] for row in rows))
+
+    def some(self, places: slice) -> LayerTable:
+        """Return the layers in these places."""
+        return LayerTable(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
 def _layer_row(layer: Layer) -> tuple[Any, ...]:
@@ -130,6 +199,10 @@ class MachineTable:
         """Return the machines in these places."""
         rows = (getattr(self, field.name)[:, places] for field in fields(self)[1:])
         return MachineTable(self.dataflow, *rows)
+
+    def repeated(self, times: int) -> MachineTable:
+        """Return the machines so many times."""
+        return _changed(self, lambda values: np.repeat(values, times, axis=1))
 
 
 def _split(words: Ints, numerator: Ints, denominator: Ints) -> tuple[Ints, Ints]:

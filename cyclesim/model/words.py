@@ -8,18 +8,18 @@ for convolutions a pixel or a row of pixels later. So their words are steps over
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from cyclesim.hardware import Dataflow
-from cyclesim.model import reuse_pixels, reuse_taps
+from cyclesim.model import reuse_pixels
 from cyclesim.model.folds import FoldTable
-from cyclesim.model.reuse import Curve, Curves, Window
+from cyclesim.model.reuse import Curve, Curves, MadeOnce
 from cyclesim.model.reuse_pixels import by_pixels
 from cyclesim.model.reuse_taps import by_taps
-from cyclesim.model.tables import Floats, Ints, LayerTable, MachineTable
+from cyclesim.model.tables import Floats, Ints, LayerTable, MachineTable, Places
 
 MOST_OVERLAP = 3
 """Folds later in which results of a fold that is not over yet are looked for."""
@@ -114,20 +114,26 @@ def _spills(machines: MachineTable, folds: FoldTable, used_cols: Ints, col_folds
     none, so words are gone every other fold, or every third. Residency is judged at the start of a cycle: of a fold
     that is too long by no more than half a cycle's words, only what is too long goes.
     """
-    active = machines.psum_active
     words = folds.steps * used_cols
-    over = words - active
-    span = folds.steps + used_cols - 1
-    flat = np.minimum(folds.steps, used_cols)
-    apart = np.ones_like(words)
-    for later in range(1, MOST_OVERLAP + 1):
-        outside = np.maximum(0, span - later * folds.step)
-        less = outside // 2
-        more = outside - less
-        inside = np.where(more < flat, words - (less * (less + 1) + more * (more + 1)) // 2, later * folds.step * flat)
-        apart = apart + (inside <= active)
-    times = np.where(over <= 0, 0, (folds.row_folds - 1) // apart)
-    gone = np.where(2 * over <= used_cols, np.maximum(over, 0), words)
+    over = words - machines.psum_active
+    times, gone = np.zeros_like(over), np.zeros_like(over)
+    places = Places.where((over > 0) & (folds.row_folds > 1))
+    if places.any:  # on few machines
+        held = (folds.steps, folds.step, folds.row_folds, machines.psum_active, used_cols)
+        steps, step, row_folds, active, cols = places.of(*held)
+        all_words = steps * cols
+        span = steps + cols - 1
+        flat = np.minimum(steps, cols)
+        apart = np.ones_like(all_words)
+        for later in range(1, MOST_OVERLAP + 1):
+            outside = np.maximum(0, span - later * step)
+            less = outside // 2
+            more = outside - less
+            fewer = all_words - (less * (less + 1) + more * (more + 1)) // 2
+            apart = apart + (np.where(more < flat, fewer, later * step * flat) <= active)
+        too_many = all_words - active
+        places.put(times, (row_folds - 1) // apart)
+        places.put(gone, np.where(2 * too_many <= cols, too_many, all_words))
     return SpillTable(used_cols, col_folds, times, gone)
 
 
@@ -144,17 +150,25 @@ def _ifmap(layers: LayerTable, machines: MachineTable, folds: FoldTable, reuse: 
 class ReuseTable:
     """The curves of all convolutions of some layers on arrays of some `sides`, which ascend.
 
-    `rows` are the convolutions' places among the layers; a convolution's curves follow one another, side by side.
+    `rows` are the convolutions' places among the layers; a convolution's curves follow one another, side by side. Those
+    of the first are behind those of `before` others.
     """
 
     rows: list[int]
     sides: Ints
     curves: Curves
+    before: int = 0
+
+    def some(self, places: slice) -> ReuseTable:
+        """Return the curves of the layers in these places."""
+        first, behind = np.searchsorted(self.rows, (places.start, places.stop)).tolist()
+        rows = [row - places.start for row in self.rows[first:behind]]
+        return replace(self, rows=rows, before=self.before + first)
 
     def words(self, machines: MachineTable) -> Floats:
         """Return the words of a pass of every convolution on every machine, (convolutions, machines)."""
         side = np.searchsorted(self.sides, _side(machines))
-        which = np.arange(len(self.rows))[:, None] * len(self.sides) + side
+        which = (self.before + np.arange(len(self.rows)))[:, None] * len(self.sides) + side
         return self.curves.words(which, np.broadcast_to(machines.ifmap_active, which.shape))
 
 
@@ -162,15 +176,15 @@ def reuse_table(layers: LayerTable, machines: MachineTable) -> ReuseTable:
     """Return the curves for these layers on these machines, or on some of them."""
     windows = [(row, window) for row, window in enumerate(layers.windows) if window is not None]
     sides = np.array(sorted(set(_side(machines).ravel().tolist())), np.int64)  # np.unique would load numpy.ma
-    every_side = tuple(sides.tolist())
-    curves = [curve for _, window in windows for curve in _curves(window, machines.dataflow, every_side)]
+    curves = [curve for _, window in windows for curve in _CURVES[machines.dataflow](window, sides.tolist())]
     return ReuseTable([row for row, _ in windows], sides, Curves(curves))
 
 
 def forget_curves() -> None:
     """Forget the curves that were made, so that a first call can be timed."""
-    for made in (_curves, *reuse_pixels.MADE_ONCE, *reuse_taps.MADE_ONCE):
-        made.cache_clear()
+    reuse_pixels.forget()
+    for made in _CURVES.values():
+        made.forget()
 
 
 def _side(machines: MachineTable) -> Ints:
@@ -178,9 +192,8 @@ def _side(machines: MachineTable) -> Ints:
     return machines.cols if machines.dataflow == "is" else machines.rows
 
 
-@lru_cache(maxsize=1 << 12)
-def _curves(window: Window, dataflow: Dataflow, sides: tuple[int, ...]) -> tuple[Curve, ...]:
-    """Return the curves of a convolution on arrays of these sides: looked up together, as windows are long to hash."""
-    if dataflow == "ws":
-        return tuple(by_taps(window, side) for side in sides)
-    return tuple(by_pixels(window, side, dataflow == "os") for side in sides)
+_CURVES: dict[Dataflow, MadeOnce[Curve]] = {
+    "os": MadeOnce(partial(by_pixels, skewed=True)),
+    "ws": MadeOnce(by_taps),
+    "is": MadeOnce(partial(by_pixels, skewed=False)),
+}

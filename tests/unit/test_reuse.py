@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 
 from cyclesim.demand import demand
 from cyclesim.hardware import Hardware, Scratchpad
-from cyclesim.model import reuse_pixels, reuse_taps
-from cyclesim.model.reuse import Curves, Stage, Window, curve
+from cyclesim.model import reads, reuse_pixels, reuse_taps
+from cyclesim.model.reuse import Curves, MadeOnce, Stage, Window, curve
 from cyclesim.model.reuse_pixels import by_pixels
 from cyclesim.model.reuse_taps import by_taps
 from cyclesim.traffic import Source
@@ -74,7 +76,7 @@ def test_a_fold_of_pixels_has_its_distinct_words(layer: Layer, pixels: int) -> N
     assert (shape.channels * found.by_row).tolist() == [sum(rows) for rows in by_kernel_row]
     assert (shape.channels * found.distinct).tolist() == [distinct(fold) for fold in folds]
     assert all((shape.channels * found.across) >= [max(rows) for rows in by_kernel_row])
-    assert reuse_pixels._totals(window, pixels)[:4] == (
+    assert reuse_pixels._count(window, [pixels])[0][:4] == (
         sum(map(sum, by_kernel_row)), sum(map(distinct, folds)), max(map(sum, by_kernel_row)), max(map(distinct, folds))
     )  # fmt: skip
 
@@ -114,7 +116,36 @@ def test_folds_that_are_alike_count_as_often_as_there_are_such(
     assert max(len(part[0]) for part in parts) <= at_once
     assert times.sum() == folds
     assert len(np.unique(numbers)) == len(numbers) < folds
-    assert list(reuse_pixels._totals.__wrapped__(window, pixels)) == [2 * total for total in expected]
+    assert list(reuse_pixels._count(window, [pixels])[0]) == [2 * total for total in expected]
+
+
+@pytest.mark.parametrize("at_once", [1, 50, 1 << 15])
+def test_sides_are_counted_together_as_each_is_alone(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = Window.of(Layer("layer", 0, "conv", ConvShape(17, 13, 3, 5, 6, 1, 1, 2, 1, 2)))
+    assert window is not None
+    sides = [1, 3, 7, 13, 16, 64, 200]
+    alone = [[(*reuse_pixels._count(window, [side]), *reuse_taps._shared(window, [side]))] for side in sides]
+    for module in (reads, reuse_pixels, reuse_taps):
+        monkeypatch.setattr(module, "FOLDS_AT_ONCE", at_once)
+    counted, (in_rows, in_columns) = reuse_pixels._count(window, sides), reuse_taps._shared(window, sides)
+    assert [[(one, [row], [column])] for one, row, column in zip(counted, in_rows, in_columns, strict=True)] == alone
+
+
+def test_what_is_made_for_a_side_is_made_once() -> None:
+    window = Window.of(Layer("layer", 0, "conv", ConvShape(17, 13, 3, 5, 6, 1, 1, 2, 1, 2)))
+    assert window is not None
+    asked: list[tuple[int, ...]] = []
+
+    def make(_: Window, sides: Sequence[int]) -> list[str]:
+        asked.append(tuple(sides))
+        return [str(side) for side in sides]
+
+    once = MadeOnce(make)
+    assert once(window, [4, 8, 4]) == ["4", "8", "4"]
+    assert once(window, [8, 2, 4]) == ["8", "2", "4"]
+    once.forget()
+    assert once(window, [8]) == ["8"]
+    assert asked == [(4, 8), (2,), (8,)]
 
 
 def test_a_large_layer_on_one_row_has_few_folds_that_differ() -> None:
@@ -139,8 +170,8 @@ def pass_words(layer: Layer, dataflow: str, side: int, active: int) -> int:
 def model_words(layer: Layer, dataflow: str, side: int, active: int) -> int:
     window = Window.of(layer)
     assert window is not None
-    found = by_taps(window, side) if dataflow == "ws" else by_pixels(window, side, dataflow == "os")
-    words = Curves([found]).words(np.zeros((1, 1), np.int64), np.full((1, 1), active))
+    found = by_taps(window, [side]) if dataflow == "ws" else by_pixels(window, [side], dataflow == "os")
+    words = Curves(found).words(np.zeros((1, 1), np.int64), np.full((1, 1), active))
     return int(np.rint(words[0, 0]))
 
 
