@@ -16,7 +16,7 @@ from cyclesim.explore.metrics import CYCLES, DRAM, METRICS, SRAM, Sums, metric_c
 from cyclesim.explore.space import Space
 from cyclesim.hardware import DATAFLOWS
 from cyclesim.lowering import overlap_warning
-from cyclesim.model.estimate import POINTS_AT_ONCE, Estimates, estimate_table
+from cyclesim.model.estimate import POINTS_AT_ONCE, Estimates, estimate_table, keep_freed_memory
 from cyclesim.model.tables import LayerTable, MachineTable
 from cyclesim.readers.hwkeys import KEYS
 from cyclesim.readers.topology import read_topology
@@ -99,6 +99,7 @@ class Evaluator:
 
     def block(self, codes: Ints, count: Counter) -> Block:
         """Return points by their codes (n, axes), with cycles and words from `count`."""
+        keep_freed_memory()
         reason = self.machines.undefined(codes).copy()
         metrics = {name: np.full(len(codes), np.nan) for name in self.metrics}
         defined = np.flatnonzero(reason == 0)
