@@ -22,6 +22,7 @@ import cyclesim
 from cyclesim.cli import main
 from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.lowering import gemm_sizes, ifmap_requests_per_pass
+from cyclesim.model import estimate as model_estimate
 from cyclesim.model.estimate import Estimates, estimate, estimate_many
 from cyclesim.schedule import schedule, sram_words
 from cyclesim.validation.design_space import random_machine
@@ -119,6 +120,21 @@ def test_many_are_the_same_as_one(layers: list[Layer], data: st.DataObject, jobs
                 **{f"dram_{name}": words for name, words in {**one.dram_reads, **one.dram_writes}.items()},
             }
             assert {field.name: int(getattr(many, field.name)[i, j]) for field in fields(Estimates)} == alone
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("at_once", [(1, 1), (40, 7), (100, 1000)])
+def test_blocks_and_threads_make_no_difference(
+    at_once: tuple[int, int], jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [*cyclesim.load_topology("alexnet").layers, *cyclesim.load_topology("bert_base").layers[:4]]
+    machines = [random_machine(np.random.default_rng(seed)) for seed in range(30)]
+    whole = estimate_many(layers, machines)
+    monkeypatch.setattr(model_estimate, "POINTS_AT_ONCE", at_once[0])
+    monkeypatch.setattr(model_estimate, "MACHINES_AT_ONCE", at_once[1])
+    parts = estimate_many(layers, machines, jobs)
+    for field in fields(Estimates):
+        assert np.array_equal(getattr(parts, field.name), getattr(whole, field.name)), field.name
 
 
 def test_of_no_layers_or_machines_there_are_no_estimates() -> None:
