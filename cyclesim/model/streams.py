@@ -182,8 +182,8 @@ def _fresh(layers: LayerTable, machines: MachineTable, folds: FoldTable, words: 
 class _Wave(NamedTuple):
     """When a fold wants words: a port more each cycle for `slope` cycles, then alike, and then less again.
 
-    That is `span` cycles in all of its `step`; as many as come at full rate would be wanted in `level`. `most` is what
-    it could want in a cycle.
+    That is `span` cycles in all, of its `step`; at the full rate all words would be wanted in `level` cycles. `most` is
+    what it could want in a cycle.
     """
 
     span: Numbers
