@@ -111,7 +111,7 @@ def roofline_rows(machine: Hardware | None = None) -> Iterator[Row]:
         roof = roofline_tops(machine, each.macs_per_weight)
         share = each.tops / roof
         yield Row(
-            "2.4", f"{each.name}: under the roofline [TOPS]", f"at most {roof:.2f}", f"{each.tops:g}",
+            "2.4", f"{each.name}: measured, under the roofline [TOPS]", f"at most {roof:.2f}", f"{each.tops:g}",
             f"{share:.2f} of it", FAR_FROM_IT.get(each.name, _BY_ROOFLINE), "B", True, each.tops <= roof,
         )  # fmt: skip
         if each.near_roofline:
