@@ -15,7 +15,7 @@ from tests.cli.conftest import CommandLine
 INPUTS = ("-t", "net.csv", "-c", "machine.cfg")
 RUN = ("run", *INPUTS)
 ESTIMATE = ("estimate", *INPUTS)
-"""Prints and warns as a run does, through the same streams, and starts in a sixth of the time."""
+"""Prints and warns as a run does, through the same streams, and needs no kernels."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])}
 
 
