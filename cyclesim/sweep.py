@@ -19,6 +19,11 @@ from cyclesim.scalesim_schedule import layer_cycles
 from cyclesim.workload import Network
 
 SWEEP = "SWEEP.csv"
+_NOT_SWEPT = {
+    "MemoryModel": "files are read by other rules in each memory model; take --memory, and a run for each",
+    "run_name": "names the folder that the one table of all points goes to; no figure depends on it",
+}
+_OPTION_OF_DATAFLOW = "--dataflow: "
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,8 @@ def sweep_axes(sweeps: Sequence[str], given: Mapping[str, str], memory_model: st
         if not equals or not all(listed):
             raise BadInput("cyclesim", None, f"--sweep: must be KEY=VALUE,VALUE,... (got '{printable(text)}')")
         name = swept_key(key, memory_model)
-        if name == "MemoryModel":
-            rule = "files are read by other rules in each memory model; take --memory, and a run for each"
-            raise BadInput("cyclesim", None, f"--sweep MemoryModel: {rule}")
+        if name in _NOT_SWEPT:
+            raise BadInput("cyclesim", None, f"--sweep {name}: {_NOT_SWEPT[name]}")
         if name in axes or name in given:
             raise BadInput("cyclesim", None, f"--sweep: {name} is given twice")
         axes[name] = listed
@@ -75,7 +79,13 @@ def sweep_points(axes: Mapping[str, Sequence[str]], config: Path, given: Mapping
     """
     for combination in itertools.product(*axes.values()):
         values = dict(zip(axes, combination, strict=True))
-        hardware, warnings = read_machine(config, {**given, **values})
+        try:
+            hardware, warnings = read_machine(config, {**given, **values})
+        except BadInput as problem:
+            if "Dataflow" not in axes or not problem.message.startswith(_OPTION_OF_DATAFLOW):
+                raise
+            message = problem.message.removeprefix(_OPTION_OF_DATAFLOW)
+            raise BadInput(problem.file, problem.line, f"--sweep Dataflow: {message}") from None
         yield Point(values, hardware, warnings)
 
 

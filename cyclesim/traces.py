@@ -341,7 +341,9 @@ class TraceReader:
         try:
             self._file = h5py.File(path, "r", rdcc_nbytes=READER_CACHE_BYTES)
         except OSError as error:
-            raise BadInput(os.fspath(path), None, f"is not a readable trace file: {error}") from None
+            if error.errno is not None:
+                raise BadInput(os.fspath(path), None, f"cannot be read: {os.strerror(error.errno)}") from None
+            raise BadInput(os.fspath(path), None, f"is not a trace file: {error}") from None
         attrs = self._file.attrs
         try:
             if attrs["format"] != FORMAT or int(attrs["version"]) > FORMAT_VERSION:

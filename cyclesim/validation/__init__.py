@@ -88,7 +88,7 @@ def run_suites(names: Sequence[str], settings: Settings, say: Callable[[str], No
 
     results = []
     for name in names:
-        say(f"== {name}")
+        say(f"== {name}\n{SUITES[name].claim}\n")
         started = time.perf_counter()
         findings = Findings(say)
         importlib.import_module(SUITES[name].module).run(settings, findings)

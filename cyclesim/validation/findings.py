@@ -156,7 +156,8 @@ def summary(results: Sequence[SuiteResult]) -> Table:
         if one.outcome != PASSED:
             notes.append(f"{one.name}: {_reason(one)}")
         note = f"[{len(notes)}]" if one.outcome != PASSED else ""
-        share = f"{held} of {len(judged)}" if judged else "-"
+        unjudged = "nothing judged" if one.bounds else "-"  # a quick run shows some bounds without judging by them
+        share = f"{held} of {len(judged)}" if judged else unjudged
         rows.append((one.name, one.outcome, share, f"{one.seconds:.0f}", note))
     return Table("", ("suite", "outcome", "judged bounds held", "s", ""), tuple(rows), tuple(notes))
 

@@ -9,8 +9,9 @@ one prove those.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from cyclesim.demand import Demand, demand
 from cyclesim.memory import LayerMemory
 from cyclesim.results import ALL_OPERANDS, LayerResult
 from cyclesim.simulation import LayerRunner
-from cyclesim.timeline import Series
-from cyclesim.traffic import STREAMS, at_once
+from cyclesim.timeline import Series, Timeline
+from cyclesim.traffic import STREAMS, Traffic, at_once
 from cyclesim.validation import Settings
 from cyclesim.validation.cases import EVERY_ARRAY, GemmShape
 from cyclesim.validation.findings import Bound, Findings
@@ -218,18 +219,34 @@ def figures(result: LayerResult) -> tuple[int, ...]:
 def simulated(plan: Demand, case: MemoryCase) -> Outcome:
     """Return all that happens in the simulator's memory system, as a run with traces has it."""
     memory = LayerMemory(plan, case.hardware, at_once, lambda: None, keep_addresses=True)
-    timeline = memory.timeline(Series(), log=True)
+    stops = range(_STEP_CYCLES, plan.cycles, _STEP_CYCLES)
+    return played(memory.timeline(Series(), log=True), memory.traffic, stops)
+
+
+def played(timeline: Timeline, traffic: Traffic | None, stops: Iterable[int] = ()) -> Outcome:
+    """Run a timeline that logs to its end; return what happened, in the words of the plain model.
+
+    Parameters
+    ----------
+    timeline : Timeline
+    traffic : Traffic, optional
+        Knows the addresses, which are -1 without it.
+    stops : iterable of int
+        Array cycles before which the timeline stops, as it does for a run that writes traces in parts.
+    """
     walls: list[int] = []
     moved: dict[str, list[int]] = {stream: [] for stream in STREAMS}
     issued: dict[str, list[int]] = {stream: [] for stream in STREAMS}
-    for stop in [*range(_STEP_CYCLES, plan.cycles, _STEP_CYCLES), plan.cycles]:
+    for stop in [*sorted(stops), timeline.cycles]:
         stretch = np.empty(stop - len(walls), np.int64)
-        timeline.advance(stop, stretch)
+        assert timeline.advance(stop, stretch), f"held before array cycle {stop}, which nobody asked for"
         walls += stretch.tolist()
         for stream, cycles in timeline.issued().items():
             issued[stream] += cycles.tolist()
-        for stream, parts in memory.traffic.moved_addresses().items():
+        for stream, parts in {} if traffic is None else traffic.moved_addresses().items():
             moved[stream] += [word for part in parts for word in part.tolist()]
+            missing = len(issued[stream]) - len(moved[stream])
+            assert missing <= 0, f"addresses of {missing} {stream} words are not known before array cycle {stop}"
     timing = timeline.timing()
     return Outcome(
         cold=timing.cold_start_cycles,
@@ -238,7 +255,7 @@ def simulated(plan: Demand, case: MemoryCase) -> Outcome:
         words=timing.words,
         stall_by=timing.stall_by,
         wall=walls,
-        issued={stream: list(zip(issued[stream], moved[stream], strict=False)) for stream in STREAMS},
+        issued={stream: list(zip_longest(issued[stream], moved[stream], fillvalue=-1)) for stream in STREAMS},
     )
 
 

@@ -321,6 +321,9 @@ class TestSweep:
             (("ArrayWidth=1", "--window", "8"), "cyclesim: --sweep: writes SWEEP.csv only"),
             (("FoldOverlap=pipe2", "--dataflow", "os"), "variant os-pipe2 is not defined"),
             (("MemoryModel=native,scalesim",), "cyclesim: --sweep MemoryModel: "),
+            (("run_name=a,b",), "cyclesim: --sweep run_name: "),
+            (("Dataflow=ws,wt",), "cyclesim: --sweep Dataflow: Dataflow must be one of os, ws, is (got 'wt')"),
+            (("Dataflow=ws,os", "--sweep", "FoldOverlap=pipe2"), "variant os-pipe2 is not defined"),
         ],
     )
     def test_a_bad_sweep_is_refused_before_anything_runs(

@@ -12,7 +12,10 @@ import pytest
 import cyclesim as package
 from tests.cli.conftest import CommandLine
 
-RUN = ("run", "-t", "net.csv", "-c", "machine.cfg")
+INPUTS = ("-t", "net.csv", "-c", "machine.cfg")
+RUN = ("run", *INPUTS)
+ESTIMATE = ("estimate", *INPUTS)
+"""Prints and warns as a run does, through the same streams, and needs no kernels."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])}
 
 
@@ -42,11 +45,15 @@ def warned_of(cyclesim: CommandLine) -> CommandLine:
     return cyclesim
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_run_whose_warnings_nobody_reads_is_carried_out(warned_of: CommandLine, unbuffered: str) -> None:
-    status, out, _ = process(warned_of, *RUN, gone=("stderr",), PYTHONUNBUFFERED=unbuffered)
+@pytest.mark.parametrize(
+    ("words", "folder", "unbuffered"), [(RUN, "tiny", ""), (ESTIMATE, "tiny-estimate", "1")]
+)
+def test_what_nobody_reads_the_warnings_of_is_carried_out(
+    warned_of: CommandLine, words: tuple[str, ...], folder: str, unbuffered: str
+) -> None:
+    status, out, _ = process(warned_of, *words, gone=("stderr",), PYTHONUNBUFFERED=unbuffered)
     assert (status, out.count("\n")) == (0, 1)
-    assert (warned_of.folder / "results/tiny/SUMMARY.json").exists()
+    assert (warned_of.folder / "results" / folder / "SUMMARY.json").exists()
 
 
 def test_bad_input_is_status_2_even_if_nobody_reads_why(cyclesim: CommandLine) -> None:
@@ -66,15 +73,20 @@ def test_a_validation_that_was_cut_off_has_not_passed(cyclesim: CommandLine) -> 
     assert process(cyclesim, *words, gone=("stdout",), PYTHONUNBUFFERED="1") == (1, "", "")
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_change_nothing_but_what_is_seen(warned_of: CommandLine, closed: str) -> None:
-    status, out, err = process(warned_of, *RUN, closed=closed)
+@pytest.mark.parametrize(
+    ("words", "folder", "closed"),
+    [(ESTIMATE, "tiny-estimate", ">&-"), (ESTIMATE, "tiny-estimate", "2>&-"), (RUN, "tiny", ">&- 2>&-")],
+)
+def test_closed_streams_change_nothing_but_what_is_seen(
+    warned_of: CommandLine, words: tuple[str, ...], folder: str, closed: str
+) -> None:
+    status, out, err = process(warned_of, *words, closed=closed)
     assert status == 0
     assert out.count("\n") == (closed == "2>&-")
     assert err.count("warning: ") == (closed == ">&-")
     assert "Traceback" not in err
-    assert (warned_of.folder / "results/tiny/SUMMARY.json").exists()
-    assert process(warned_of, "run", "-t", "missing.csv", closed=closed)[0] == 2
+    assert (warned_of.folder / "results" / folder / "SUMMARY.json").exists()
+    assert process(warned_of, words[0], "-t", "missing.csv", closed=closed)[0] == 2
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -84,4 +96,6 @@ def test_characters_that_a_stream_cannot_hold_are_escaped(cyclesim: CommandLine,
     status, out, err = process(cyclesim, *RUN, "--dry-run", PYTHONIOENCODING=encoding)
     assert (status, err) == (0, "")
     assert "\\u7b2c\\u4e00" in out
-    assert process(cyclesim, *RUN, "-p", "出", PYTHONIOENCODING=encoding)[0] == 0
+    status, out, err = process(cyclesim, *ESTIMATE, "-p", "出", PYTHONIOENCODING=encoding)
+    assert (status, err) == (0, "")
+    assert "\\u51fa" in out

@@ -18,7 +18,8 @@ from cyclesim.channel import channel_of
 from cyclesim.demand import Demand, demand
 from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.timeline import LayerTiming, Series, Timeline
-from cyclesim.traffic import STREAMS, Recording, Traffic, at_once, scratchpads
+from cyclesim.traffic import Recording, Traffic, at_once, scratchpads
+from cyclesim.validation.memory import played
 from cyclesim.validation.memory_model import Cycle, Machine, Outcome, simulate
 from cyclesim.workload import Layer
 from tests.laws.strategies import array_machine, small_layers
@@ -155,39 +156,14 @@ def cases(
 
 
 def advance(timeline: Timeline, traffic: Traffic | None, stops: Sequence[int] = ()) -> Outcome:
-    """Run a timeline to its end, with stops before the given array cycles; addresses are those of the traffic.
-
-    Without traffic, addresses are all -1.
-    """
-    walls: list[int] = []
-    issued: dict[str, list[int]] = {stream: [] for stream in STREAMS}
-    moved: dict[str, list[int]] = {stream: [] for stream in STREAMS}
-    for stop in [*sorted(stops), timeline.cycles]:
-        stretch = np.empty(stop - len(walls), np.int64)
-        assert timeline.advance(stop, stretch)
-        walls += stretch.tolist()
-        for stream, now in timeline.issued().items():
-            issued[stream] += now.tolist()
-        if traffic is not None:
-            for stream, parts in traffic.moved_addresses().items():
-                moved[stream] += [word for part in parts for word in part.tolist()]
-            assert all(len(moved[stream]) >= len(issued[stream]) for stream in STREAMS)
+    """Run a timeline to its end, with stops before the given array cycles; its figures are those of what it logs."""
+    outcome = played(timeline, traffic, stops)
     timing = timeline.timing()
-    for stream, cycles in issued.items():
-        assert timing.words[stream] == len(cycles)
-        assert timing.first_cycle[stream] == (cycles[0] if cycles else None)
-        assert timing.last_cycle[stream] == (cycles[-1] if cycles else None)
-        if traffic is None:
-            moved[stream] = [-1] * len(cycles)
-    return Outcome(
-        cold=timing.cold_start_cycles,
-        stalls=timing.stall_cycles,
-        drain=timing.drain_cycles,
-        words=timing.words,
-        stall_by=timing.stall_by,
-        wall=walls,
-        issued={stream: list(zip(issued[stream], moved[stream], strict=True)) for stream in STREAMS},
-    )
+    for stream, words in outcome.issued.items():
+        assert timing.words[stream] == len(words)
+        assert timing.first_cycle[stream] == (words[0][0] if words else None)
+        assert timing.last_cycle[stream] == (words[-1][0] if words else None)
+    return outcome
 
 
 def timeline_of(

@@ -65,8 +65,9 @@ def replay_on_naive_array(plan: Demand, variant: str, trimmed: bool, ifmap: list
     return [memory[offsets[2] + word] for word in range(plan.gemm.ofmap.words)]
 
 
+# `cyclesim validate functional` has 200 random layers for each variant, on the array model that this one judges.
 @every_variant
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(layer=small_layers(), rows=sizes, cols=sizes, seed=st.integers(0, 2**31))
 @example(
     layer=Layer("all of it", 0, "conv", ConvShape(6, 5, 3, 2, 4, 6, 2, 1, 2, 1, 1, 2, groups=2), batch=2),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 import cyclesim
@@ -31,3 +33,15 @@ def test_an_unknown_kind_is_named_as_in_the_call() -> None:
     kind: Any = "Gemm"
     with pytest.raises(cyclesim.BadInput, match=r"^cyclesim: kind must be one of conv, gemm \(got 'Gemm'; did you"):
         cyclesim.load_topology("alexnet", kind=kind)
+
+
+def test_what_is_no_trace_file_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(cyclesim.BadInput, match=r"missing\.h5: cannot be read: No such file or directory$"):
+        cyclesim.open_trace(tmp_path / "missing.h5")
+    (tmp_path / "net.csv").write_text("Layer,M,N,K\n", encoding="utf-8")
+    with pytest.raises(cyclesim.BadInput, match=r"net\.csv: is not a trace file: "):
+        cyclesim.open_trace(tmp_path / "net.csv")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["format"] = "another"
+    with pytest.raises(cyclesim.BadInput, match=r"other\.h5: is no complete trace file of format cyclesim-trace"):
+        cyclesim.open_trace(tmp_path / "other.h5")

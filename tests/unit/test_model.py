@@ -40,8 +40,9 @@ def network(*layers: Layer) -> Network:
     return Network("network", layers)
 
 
+# `cyclesim validate fidelity` asks the same of 5,600 points, with an error of 0 as its bound.
 @every_variant
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(layer=small_layers(), rows=sides, cols=sides)
 def test_cycles_folds_and_scratchpad_words_are_those_of_the_schedule(
     variant: str, trimmed: bool, layer: Layer, rows: int, cols: int
@@ -77,7 +78,7 @@ def memories(draw: st.DrawFn, hardware: Hardware) -> Hardware:
 
 
 @every_variant
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(layer=small_layers(), rows=sides, cols=sides, data=st.data())
 def test_estimates_keep_the_laws_of_a_memory_system(
     variant: str, trimmed: bool, layer: Layer, rows: int, cols: int, data: st.DataObject

@@ -34,13 +34,22 @@ def test_public_names_are_there() -> None:
 
 
 @pytest.mark.slow
-def test_a_cold_start_with_two_workers_compiles_once_and_agrees(tmp_path: Path) -> None:
-    """Nothing compiled, two processes at once with two threads each: both finish, with equal results."""
+def test_a_cold_start_with_two_workers_agrees(tmp_path: Path) -> None:
+    """Nothing compiled, two processes at once with two threads each: both finish, with equal and right results.
+
+    It is Numba's cache that must bear this, whichever the kernels; these two are soon compiled.
+    """
     code = (
-        "import cyclesim\n"
-        "net = cyclesim.load_topology('alexnet').select([2])\n"
-        "run = cyclesim.simulate(net, cyclesim.load_hardware('default'), jobs=2)\n"
-        "print(run.totals.compute_cycles, dict(run.totals.sram_reads))\n"
+        "import numpy\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from cyclesim.kernels.demand import tally\n"
+        "from cyclesim.kernels.lzf import compress\n"
+        "totals, packed = numpy.zeros(4, numpy.int64), numpy.zeros(200, numpy.uint8)\n"
+        "kernels = [lambda: tally(numpy.arange(3, dtype=numpy.int32), totals),\n"
+        "           lambda: compress(numpy.zeros(108, numpy.uint8), 100, numpy.zeros(1 << 13, numpy.int32), packed)]\n"
+        "with ThreadPoolExecutor(2) as threads:\n"
+        "    size = list(threads.map(lambda kernel: kernel(), kernels))[1]\n"
+        "print(totals.tolist(), 0 < size < 20)\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     workers = [
@@ -49,8 +58,8 @@ def test_a_cold_start_with_two_workers_compiles_once_and_agrees(tmp_path: Path) 
     ]
     printed = [worker.communicate() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], printed
-    assert printed[0][0] == printed[1][0]
-    assert printed[0][0].startswith(b"170424 ")
+    assert [out for out, _ in printed] == [b"[3, 2, 1, 2] True\n"] * 2
+    assert list((tmp_path / "cache").rglob("*.nbi"))
 
 
 def test_a_read_only_installation_keeps_kernels_in_a_folder_for_temporary_files(

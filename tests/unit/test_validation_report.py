@@ -77,6 +77,10 @@ class TestFindings:
         assert re.search(r"^b +FAILED +0 of 1 +1 +\[1\]$", text, re.MULTILINE)
         assert "[1] b: mean error" in text
         assert "[2] c: there is no <simulator>" in text
+        findings = Findings(lambda said: None)
+        findings.bound(Bound("points per second", 1, 2, at_least=True, judged=False))
+        quick = summary([findings.result("d", "", 1.0)]).text
+        assert re.search(r"^d +passed +nothing judged +1$", quick, re.MULTILINE)
 
 
 class Page(HTMLParser):
@@ -176,7 +180,7 @@ class TestCharts:
         ranks = Scatter("net", "true rank", "rank", (Points("ws", (1, 2), (2, 1)),), log=False, text="tau = -1")
         bars = Dots("title", "times faster", ("alexnet", "vgg16"), (700, 90.5), goal=600)
         histogram = Histogram.of("total cycles", "relative error [%]", errors, "40 % exact")
-        chart = Chart("all", "", (SCATTER, ranks, bars, histogram), columns=2, height_inches=4.0, across=3)
+        chart = Chart("all", "", (SCATTER, ranks, bars, histogram), columns=1, height_inches=2.0, across=3)
         drawn = []
         for turn in "ab":
             draw(chart, tmp_path / turn, form)
@@ -244,6 +248,7 @@ class TestCommand:
         assert {one["name"]: one["outcome"] for one in content["suites"]} == {name: outcomes[name] for name in names}
         said = capsys.readouterr().out
         assert said.count("bounds held") == 1
+        assert all(f"== {name}\nWhat {name} claims.\n" in said for name in names)
         assert said.endswith(f"report: {tmp_path}/out/report.md\n")
 
     def test_an_interrupted_run_writes_no_report(self, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from cyclesim.validation.published import (
     vit_energy,
     xploredl,
 )
-from cyclesim.validation.published.rows import GRADES, SECTIONS, Row
+from cyclesim.validation.published.rows import GRADES, RECOMPUTED, SECTIONS, Row
 
 __all__ = ["Row", "rows", "run"]
 
@@ -73,6 +73,11 @@ def run(settings: Settings, findings: Findings) -> None:
     for grade, meaning in GRADES.items():
         findings.remark(f"grade {grade}: {meaning}")
     gated = [row for row in found if row.gate]
+    against_rules = sum(row.recomputed for row in gated)
+    findings.remark(
+        f"{RECOMPUTED.strip()}: the source prints no such figure; it follows from the source's rule or formula, worked "
+        f"out apart from the code that it is compared with ({against_rules} of the {len(gated)} gates)"
+    )
     verdicts = Counter(row.verdict for row in found)
     broken = [row for row in gated if row.broken]
     for row in broken:

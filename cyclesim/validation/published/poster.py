@@ -31,6 +31,11 @@ class Mesh:
 ORIGINAL = Mesh(12, 14, 903_168, "57.14", "188.48", 720.99, "651.0")
 OPTIMISED = Mesh(42, 4, 602_112, "85.71", "282.67", 305.38, "184.0")
 
+INFERRED = (
+    "Layer and mapping are inferred, as the poster names neither: VGG-16's first convolution has the MACs, and the "
+    "most PEs that factors of its sizes keep busy are as many as the printed utilization says"
+)
+
 
 def active_pes(layer: Layer, rows: int, cols: int) -> int:
     """Return the most PEs that a mapping without remainders keeps busy.
@@ -63,10 +68,13 @@ def rows(layer: Layer | None = None) -> Iterator[Row]:
         active = active_pes(layer, mesh.rows, mesh.cols)
         cycles = macs(layer) // active
         slip = mesh is ORIGINAL
-        yield printed("1.6", f"{name} utilization [%]", 100 * active / pes, mesh.utilization_percent)
+        yield printed(
+            "1.6", f"{name} utilization [%]", 100 * active / pes, mesh.utilization_percent,
+            reason=f"{active} of {pes} PEs. {INFERRED}",
+        )  # fmt: skip
         yield exact(
             "1.6", f"{name} cycles", cycles, mesh.cycles,
-            reason=f"{macs(layer):,} MACs on {active} PEs: no ramps, factors without remainder",
+            reason=f"{macs(layer):,} MACs on {active} PEs: no ramps, factors without remainder. {INFERRED}",
         )  # fmt: skip
         yield printed(
             "1.6", f"{name} GFLOPs at 1 GHz", (2 * macs(layer) - outputs) / cycles, mesh.gflops, gate=not slip,

@@ -15,7 +15,7 @@ from cyclesim.hardware import Hardware
 from cyclesim.results import LayerResult
 from cyclesim.schedule import schedule
 from cyclesim.simulation import simulate
-from cyclesim.validation.published.rows import Row, exact, printed
+from cyclesim.validation.published.rows import RECOMPUTED, Row, exact, printed
 from cyclesim.workload import GemmShape, Layer, Network
 
 
@@ -47,6 +47,12 @@ FAR_FROM_IT = {
     "LSTM1": "4.2 of its 10.5 % active MACs are unused, and waiting for weights takes 62.1 % of the time",
     "CNN1": "23.7 of its 46.2 % active MACs are unused, and waiting for weights takes 28.1 % of the time",
 }
+_BY_ROOFLINE = "the roofline by the machine's peak and weight memory, from the MACs per weight byte alone"
+_STAND_IN = (
+    "the workloads' shapes are not published: the stand-in is one product that uses each of its 2048x2048 weights as "
+    "often. It must be no slower than what was measured, which also waits for hosts, inputs and hazards, and at most "
+    "2 % below the roofline"
+)
 SIDE = 2048
 """Rows and columns of the stand-in's weights: 64 tiles."""
 
@@ -75,7 +81,8 @@ def peak_rows(v1: Hardware | None = None, v3: Hardware | None = None, edge: Hard
     edge = load_hardware("edge_tpu") if edge is None else edge
     yield printed("1.8", "TPU v1 peak [TOPS]", peak_tops(v1), "92")
     cycles = tile_cycles(v1)
-    yield exact("1.8", "TPU v1: whole cycles to load a tile of weights", int(cycles), 1349, reason="34 GB/s at 700 MHz")
+    yield exact("1.8", "TPU v1: whole cycles to load a tile of weights", int(cycles), 1349, reason="34 GB/s at 700 MHz",
+                label=RECOMPUTED)  # fmt: skip
     yield Row(
         "1.8", "TPU v1 ridge point [MACs per byte]", f"{float(cycles):.1f}", "1350", f"{float(cycles) - 1350:+.1f}",
         "printed to three digits", "A", True, round(cycles, -1) == 1350,
@@ -104,13 +111,15 @@ def roofline_rows(machine: Hardware | None = None) -> Iterator[Row]:
         roof = roofline_tops(machine, each.macs_per_weight)
         share = each.tops / roof
         yield Row(
-            "2.4", f"{each.name}: under the roofline [TOPS]", f"at most {roof:.2f}", f"{each.tops:g}",
-            f"{share:.2f} of it", FAR_FROM_IT.get(each.name, ""), "B", True, each.tops <= roof,
+            "2.4", f"{each.name}: measured, under the roofline [TOPS]", f"at most {roof:.2f}", f"{each.tops:g}",
+            f"{share:.2f} of it", FAR_FROM_IT.get(each.name, _BY_ROOFLINE), "B", True, each.tops <= roof,
         )  # fmt: skip
         if each.near_roofline:
             yield Row(
-                "2.4", f"{each.name}: 0.85 to 0.95 of the roofline", f"{share:.2f}", "0.85 to 0.95", "",
-                "in the two digits of the printed TOPS", "B", True, 0.85 <= round(share, 2) <= 0.95,
+                "2.4", f"{each.name}: measured TOPS against the roofline", f"{share:.2f}",
+                f"0.85 to 0.95{RECOMPUTED}", "",
+                "the range of the four that are near it, in the two digits of the printed TOPS; the paper states none",
+                "B", True, 0.85 <= round(share, 2) <= 0.95,
             )  # fmt: skip
 
 
@@ -141,8 +150,8 @@ def stand_in_row(each: Workload, machine: Hardware, result: LayerResult) -> Row:
     tops = peak_tops(machine) * result.macs / (machine.rows * machine.cols * cycles)
     roof = roofline_tops(machine, each.macs_per_weight)
     return Row(
-        "2.4", f"{each.name}: simulated stand-in [TOPS]", f"{tops:.2f}", f"{each.tops:g}",
-        f"{each.tops - tops:+.2f}", "measured runs also wait for hosts, inputs and hazards", "B", True,
+        "2.4", f"{each.name}: simulated stand-in, not the workload [TOPS]", f"{tops:.2f}",
+        f"at least {each.tops:g}, which the workload reached", f"{each.tops - tops:+.2f}", _STAND_IN, "B", True,
         0.98 * roof <= tops <= roof and each.tops <= tops,
     )  # fmt: skip
 
