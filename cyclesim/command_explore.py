@@ -25,6 +25,7 @@ from cyclesim.explore.plan import EXHAUSTIVE, Plan
 from cyclesim.explore.reference import all_others, read_front, relative_to
 from cyclesim.explore.refine import neighbourhood, verdict
 from cyclesim.explore.report import (
+    above_clock_limit,
     front_rows,
     input_hash,
     loss_of,
@@ -118,13 +119,14 @@ def _explore(
     folder.clear()
     rows = front_rows(exploration)
     best = write_points(folder.folder, parts, table, inputs, rows, options.format == "csv")
+    more["front_above_clock_limit"] = above_clock_limit(best)
     draw(folder.folder, exploration, plan, rows, convergence)
     if searched is not None:
         more["convergence"] = None if convergence is None else convergence.to_dict()
         if plan.search == "ga":
             more["loss"] = loss_of(folder.folder, table, evaluator.space, searched.loss)
     if plan.evaluate == "refine":
-        more["refined"] = _refine(options, evaluator, folder, table, best, cluster)
+        more["refined"] = _refine(options, evaluator, folder, table, best["point"], cluster)
     return summary(evaluator, exploration, inputs, more)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cyclesim import __version__
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import Exploration
-from cyclesim.explore.parts import Parts, slices, some_rows
+from cyclesim.explore.parts import Parts, Rows, slices, some_rows
 from cyclesim.explore.plan import Plan
 from cyclesim.explore.searched import Loss
 from cyclesim.explore.space import Space
@@ -73,8 +73,8 @@ def _hash(value: Any) -> str:
 
 def write_points(
     folder: Path, parts: Parts, table: PointTable, inputs: Mapping[str, Any], rows: Ints, csv: bool
-) -> Ints:
-    """Write points.h5, pareto.csv with some of its rows, and points.csv if asked for; return these rows' indices."""
+) -> Rows:
+    """Write points.h5, pareto.csv with some of its rows, and points.csv if asked for; return these rows."""
     import h5py
 
     attributes = {name: stored(value) for name, value in inputs.items()}
@@ -87,8 +87,12 @@ def write_points(
         table.write_csv(folder / FRONT, [best])
         if csv:
             table.write_csv(folder / POINTS_CSV, (block for _, block in slices(file, names)))
-    found: Ints = best["point"]
-    return found
+    return best
+
+
+def above_clock_limit(rows: Rows) -> int:
+    """Return how many points have a clock that is given, and above what the tables allow."""
+    return int((rows["clock_mhz"] > rows["clock_limit_mhz"]).sum())
 
 
 def stored(value: Any) -> Any:

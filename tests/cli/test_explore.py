@@ -304,6 +304,32 @@ def test_points_without_an_objective_are_on_no_front_and_are_counted(
     assert not list((cyclesim.folder / "out/figures").iterdir())
 
 
+def test_points_above_the_clock_that_the_tables_allow_can_be_left_out(cyclesim: CommandLine) -> None:
+    axes = 'ArrayHeight = [2, 4]\nIfmapSramSzkB = [1, 512]\nClockMHz = [50, 300, 9000]\n'
+    text = f"{SPACE.partition('[space]')[0].replace('fj_per_op', 'area_mm2')}[space]\n{axes}"
+    (cyclesim.folder / "space.toml").write_text(text, encoding="utf-8")
+    said = cyclesim("explore", "space.toml", "-p", "out")
+    best = table(cyclesim.folder / "out/pareto.csv")
+    assert len(best) == 2
+    assert said.out.splitlines()[1:] == [
+        "2 of 2 points on the front have a clock above what the tables allow; "
+        'clock_margin = ">= 1" in [constraints] leaves such points out'
+    ]
+    assert {row["ClockMHz"] for row in best} == {"9000.0"}
+    assert "clock_margin" not in best[0]
+    bound = '[constraints]\nclock_margin = ">= 1"\n'
+    (cyclesim.folder / "space.toml").write_text(text + bound, encoding="utf-8")
+    said = cyclesim("explore", "space.toml", "-p", "out", "--format", "csv")
+    assert len(said.out.splitlines()) == 1
+    rows = table(cyclesim.folder / "out/points.csv")
+    allowed = [float(row["ClockMHz"]) <= float(row["clock_limit_mhz"]) for row in rows]
+    assert [row["feasible"] == "true" for row in rows] == allowed
+    assert {row["ClockMHz"] for row in table(cyclesim.folder / "out/pareto.csv")} == {"300.0"}
+    told = json.loads((cyclesim.folder / "out/summary.json").read_text(encoding="utf-8"))
+    assert told["front_above_clock_limit"] == 0
+    assert told["infeasible"] == {"outside of the constraint clock_margin >= 1": allowed.count(False)}
+
+
 @pytest.mark.draws
 @pytest.mark.parametrize(
     ("axes", "search", "names"),

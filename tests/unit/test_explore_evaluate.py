@@ -19,7 +19,9 @@ from cyclesim.errors import BadInput
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.metrics import METRICS
 from cyclesim.explore.space import read_space
+from cyclesim.hardware import Hardware
 from cyclesim.results import flatten
+from cyclesim.technology.machine import priced
 
 NETWORK = """Layer,Type,IfmapH,IfmapW,FilterH,FilterW,Channels,Filters,StrideH,StrideW,PadH,PadW,Groups,M,N,K
 first conv,conv,9,8,3,3,4,10,2,1,1,1,1,,,
@@ -61,6 +63,12 @@ def evaluator(folder: Path, text: str) -> Evaluator:
 
 def added(totals: Mapping[str, Any], *names: str) -> Any:
     return sum(value for name, value in totals.items() if name.startswith(names))
+
+
+def limit_mhz(hardware: Hardware) -> float:
+    machine = priced(hardware).machine
+    assert machine is not None
+    return machine.clock_limit_mhz
 
 
 def same(found: MachineColumns, expected: MachineColumns) -> None:
@@ -122,6 +130,8 @@ def test_metrics_are_those_of_an_estimates_totals(tmp_path: Path) -> None:
             "leakage_pj": added(totals, "leakage_pj_"),
             "sram_words": added(totals, "sram_reads", "sram_writes"),
             "dram_words": added(totals, "dram_reads", "dram_writes"),
+            "clock_limit_mhz": limit_mhz(hardware),
+            "clock_margin": limit_mhz(hardware) / totals["clock_mhz"],
         }
         for name, values in block.metrics.items():
             value = np.nan if expected[name] is None else expected[name]
