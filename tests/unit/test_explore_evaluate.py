@@ -158,12 +158,15 @@ def test_totals_of_several_networks_are_weighted_and_ratios_formed_from_them(tmp
 
 
 def test_points_outside_of_constraints_keep_their_metrics_and_say_which(tmp_path: Path) -> None:
-    axes = "ArrayHeight = [4, 8, 16]\n[constraints]\npes = '<= 256'\ntotal_cycles = '>= 500'\n"
-    points = evaluator(tmp_path, SMALL + axes)
-    block = points(np.arange(3))
-    inside = (block.metrics["total_cycles"] >= 500) & (block.metrics["pes"] <= 256)
+    bounds = "pes = ['<= 256', '>= 96']\ntotal_cycles = '>= 500'\n"
+    points = evaluator(tmp_path, SMALL + f"ArrayHeight = [2, 3, 8, 16]\n[constraints]\n{bounds}")
+    block = points(np.arange(4))
+    pes = block.metrics["pes"]
+    assert pes.tolist() == [64, 96, 256, 512]
+    inside = (block.metrics["total_cycles"] >= 500) & (pes <= 256) & (pes >= 96)
     assert block.feasible.tolist() == inside.tolist()
-    assert points.reasons[block.reason[2]] == "outside of the constraint pes <= 256"
+    assert points.reasons[block.reason[0]] == "outside of the constraint pes >= 96"
+    assert points.reasons[block.reason[3]] == "outside of the constraint pes <= 256"
     assert block.metrics["edp"][2] > 0
 
 

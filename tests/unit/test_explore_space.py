@@ -66,12 +66,16 @@ Dataflow = ["os"]
 [constraints]
 area_mm2 = "<= 20"
 utilization = ">=.5"
+edp = [">= 1e-9", "<= 2"]
+pes = ["<= 64"]
 """
     space = read_space(space_of(tmp_path, text))
     assert [(each.name, each.weight) for each in space.networks] == [("alexnet", 0.7), ("resnet18", 3.0)]
     assert [(each.metric, each.maximised) for each in space.objectives] == [("area_mm2", False), ("tops", True)]
     bounds = [(each.metric, each.at_most, each.bound) for each in space.constraints]
-    assert bounds == [("area_mm2", True, 20.0), ("utilization", False, 0.5)]
+    assert bounds[:2] == [("area_mm2", True, 20.0), ("utilization", False, 0.5)]
+    assert bounds[2:] == [("edp", False, 1e-9), ("edp", True, 2.0), ("pes", True, 64.0)]
+    assert [each.text for each in space.constraints[2:]] == ["edp >= 1e-9", "edp <= 2", "pes <= 64"]
     assert space.machine.name == "eyeriss.cfg"
 
 
@@ -139,6 +143,10 @@ def test_files_beside_the_space_file_are_found(tmp_path: Path) -> None:
         (HEAD + f"{SIDE}[constraints]\narea = '<= 2'\n", 7, "constraints must name metrics of"),
         (HEAD + f"{SIDE}[constraints]\npes = '< 2'\n", 7, 'pes must be bounded as "<= value" or ">= value"'),
         (HEAD + f"{SIDE}[constraints]\npes = 2\n", 7, "pes must be bounded as"),
+        (HEAD + f"{SIDE}[constraints]\npes = []\n", 7, "or by a list of both (got '[]')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', 3]\n", 7, "or by a list of both (got '3')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', '<= 3']\n", 7, "one bound of each kind (got '<= 2, <= 3')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', '>= 3']\n", 7, 'a ">=" bound that is not above its "<="'),
         (HEAD.replace("fj_per_op", "fj_per_ops") + SIDE, 3, "(got 'fj_per_ops'; did you mean 'fj_per_op'?)"),
         (HEAD.replace('"min"', '"low"') + SIDE, 3, 'fj_per_op must be "min" or "max" (got \'low\')'),
         (HEAD.replace('"alexnet"', '"alexnett"') + SIDE, 2, "did you mean 'alexnet'?"),
