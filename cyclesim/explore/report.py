@@ -27,6 +27,10 @@ from cyclesim.explore.table import PointTable
 Ints = NDArray[np.int64]
 
 
+_AS_WRITTEN = ("space_file", "space", "axes", "constraints")
+"""Parts of the provenance that say how a space is written; `space_hash` is of what it says."""
+
+
 def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dict[str, Any]:
     """Return what the points and figures depend on: inputs, options and version.
 
@@ -43,7 +47,7 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
         "version": __version__,
         "space_file": space.file,
         "space": space.text,
-        "space_hash": _hash(space.text),
+        "space_hash": _hash(space.contents),
         "axes": {axis.key: axis.texts for axis in space.axes},
         "constraints": [each.text for each in space.constraints],
         "machine": space.machine.name,
@@ -63,8 +67,8 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
 
 
 def input_hash(inputs: Mapping[str, Any]) -> str:
-    """Return a hash of everything that the points depend on; where the space file lies is nothing of that."""
-    return _hash({name: value for name, value in inputs.items() if name != "space_file"})
+    """Return a hash of everything that points and figures depend on: what the space file says, not how or where."""
+    return _hash({name: value for name, value in inputs.items() if name not in _AS_WRITTEN})
 
 
 def _hash(value: Any) -> str:

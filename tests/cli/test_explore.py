@@ -363,7 +363,48 @@ def test_another_space_is_not_resumed(cyclesim: CommandLine, monkeypatch: pytest
         interrupted = _Interrupted(0)
         patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
         assert cyclesim("explore", "space.toml", "-p", "out").status == 130
-    (cyclesim.folder / "space.toml").write_text(SPACE.replace("<= 100", "<= 101"), encoding="utf-8")
-    found = cyclesim("explore", "space.toml", "-p", "out", "--resume")
-    assert found.status == 2
-    assert "had other inputs, options or another version" in found.err
+    dataflow, other = 'Dataflow = ["os", "ws"]\n', "ArrayWidth = [3, 8]\n"
+    for written, instead in (
+        ("<= 100", "<= 101"),
+        ("pes =", "folds ="),
+        ('"max"', '"min"'),
+        ('fj_per_op = "min", tops_per_mm2 = "max"', 'tops_per_mm2 = "max", fj_per_op = "min"'),
+        ("[3, 8]", "[8, 3]"),
+        (f'{dataflow}FoldOverlap = ["none", "pipe2"]', f'FoldOverlap = ["none", "pipe2"]\n{dataflow}'),
+        ("[space]", "weights = { edp = 1 }\n[space]"),
+        (other, other.replace("8", "9")),
+        ('["net.csv"]', '{ "net.csv" = 2 }'),
+    ):
+        (cyclesim.folder / "space.toml").write_text(SPACE.replace(written, instead), encoding="utf-8")
+        assert SPACE.replace(written, instead) != SPACE
+        found = cyclesim("explore", "space.toml", "-p", "out", "--resume")
+        assert (found.status, "had other inputs, options or another version" in found.err) == (2, True), instead
+
+
+@pytest.mark.usefixtures("_small_blocks")
+@pytest.mark.parametrize("search", [(), ("--search", "random", "--budget", "150")])
+def test_the_same_space_written_in_another_way_is_resumed(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, search: tuple[str, ...]
+) -> None:
+    words = ("explore", "space.toml", "--format", "csv", *search, "-p")
+    interrupted = _Interrupted(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+        assert cyclesim(*words, "out").status == 130
+    text = "# Another comment, other spaces and names of the same.\n" + SPACE
+    for written, instead in (
+        ("[2, \"7/2\"]", "[2.0, 3.5]  # words per cycle"),
+        ("{ range = [1, 4, 1] }", "[1, 2, 3, 4]"),
+        ("ArrayHeight =", "arrayheight="),
+        ('["net.csv"]', '{ "net.csv" = 1 }'),
+        ("<= 100", "<=1e2"),
+    ):
+        assert written in text
+        text = text.replace(written, instead)
+    (cyclesim.folder / "space.toml").write_text(text, encoding="utf-8")
+    assert cyclesim(*words, "out", "--resume").status == 0
+    assert cyclesim(*words, "whole").status == 0
+    for name in ("points.csv", "pareto.csv"):
+        assert (cyclesim.folder / "out" / name).read_bytes() == (cyclesim.folder / "whole" / name).read_bytes(), name
+    (cyclesim.folder / "space.toml").write_text(SPACE, encoding="utf-8")
+    assert cyclesim(*words, "out", "--resume").out == "out is complete already\n"
