@@ -163,5 +163,10 @@ def _networks(toml: Toml, given: Any) -> tuple[WeightedNetwork, ...]:
             shown = got(printable(str(weight)))
             raise toml.error(f"networks: the weight of {printable(name[:60])} must be a number above 0 {shown}",
                              "explore", "networks", name)  # fmt: skip
-        found[name] = WeightedNetwork(name, _found(toml, "topologies", name, "networks"), value)
+        path = _found(toml, "topologies", name, "networks")
+        same = next((each.name for each in found.values() if each.path.resolve() == path.resolve()), None)
+        if same is not None:
+            names = f"'{printable(name[:60])}' and '{printable(same[:60])}', which are the same"
+            raise toml.error(f"networks must have each network once (got {names})", "explore", "networks", name)
+        found[name] = WeightedNetwork(name, path, value)
     return tuple(found.values())

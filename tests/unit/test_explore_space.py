@@ -182,6 +182,46 @@ def test_what_cannot_be_used_is_said_in_a_line(tmp_path: Path, text: str, line: 
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("ArrayHeight = [64, 32, '064']", "'064' and '64'"),
+        ("DramBandwidth = [2, 2.0]", "'2.0' and '2'"),
+        ("DramBandwidth = ['7/2', 3.50]", "'3.50' and '7/2'"),
+        ("ActiveFraction = ['2/4', 0.5]", "'0.5' and '2/4'"),
+        ("Bandwidth = ['8, 9', 8]", "'8' and '8, 9'"),
+        ("Dataflow = ['WS', 'os', 'ws']", "'ws' and 'WS'"),
+        ("DramPorts = ['Shared', 'shared']", "'shared' and 'Shared'"),
+        ("TrimFolds = [true, 'yes']", "'yes' and 'true'"),
+        ("NodeNm = [45, '90/2']", "'90/2' and '45'"),
+        ("ClockMHz = [1_000.0, 1000]", "'1000' and '1000.0'"),
+        ("Device = ['hp', 'lop', 'ITRS-HP']", "'ITRS-HP' and 'hp'"),
+        ("NumberFormat = ['int8', 'fp16', 'int8/int32']", "'int8/int32' and 'int8'"),
+        ("NumberFormat = ['bf16/fp32', 'bf16']", "'bf16' and 'bf16/fp32'"),
+        ("DramType = ['ddr4', 'DDR4']", "'DDR4' and 'ddr4'"),
+        ("SramPorts = ['1rw', '1RW']", "'1RW' and '1rw'"),
+        ("ComponentFile = ['a.csv', './a.csv']", "'./a.csv' and 'a.csv'"),
+    ],
+)
+def test_two_names_of_one_value_are_one_value(tmp_path: Path, values: str, said: str) -> None:
+    key = values.partition(" ")[0]
+    with pytest.raises(BadInput) as problem:
+        read_space(space_of(tmp_path, f"{HEAD}{values}\n"))
+    assert str(problem.value).endswith(f":5: {key} must have each value once (got {said}, which are the same)")
+
+
+def test_values_that_only_look_alike_are_several(tmp_path: Path) -> None:
+    axes = "NumberFormat = ['int8', 'int8/int16', 'int8/int24']\nDevice = ['hp', 'lop', 'itrs-lstp']\n"
+    assert read_space(space_of(tmp_path, HEAD + axes)).points == 9
+
+
+def test_two_names_of_one_network_are_one_network(tmp_path: Path) -> None:
+    (tmp_path / "net.csv").write_text("name,M,N,K\na,2,3,4\n", encoding="utf-8")
+    text = HEAD.replace('["alexnet"]', '["net.csv", "./net.csv"]')
+    with pytest.raises(BadInput, match=r"each network once \(got './net.csv' and 'net.csv', which are the same\)"):
+        read_space(space_of(tmp_path, text + SIDE))
+
+
 def test_the_space_that_comes_with_the_documentation_can_be_read() -> None:
     space = read_space(Path(__file__).parents[2] / "spaces/alexnet.toml")
     assert space.points == 552_960
