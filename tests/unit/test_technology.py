@@ -298,6 +298,20 @@ def test_a_scratchpad_outside_of_the_table_is_refused_where_the_technology_is_gi
         )
 
 
+def test_a_missing_file_of_figures_is_no_network_and_may_be_one_beside(
+    cfg: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = "No such file or directory"
+    (cfg.parent / "gpt3.csv").write_text("name,M,N,K\na,2,3,4\n", encoding="utf-8")
+    assert said(capsys, cfg, f"{CFG}ComponentFile = gpt2.csv\n") == (
+        2, f"m.cfg:13: ComponentFile 'gpt2.csv' cannot be read: {missing}\n"
+    )  # fmt: skip
+    (cfg.parent / "gpt4.csv").write_text("Component, Figure, Value, Source\n", encoding="utf-8")
+    assert said(capsys, cfg, f"{CFG}ComponentFile = gpt2.csv\n") == (
+        2, f"m.cfg:13: ComponentFile 'gpt2.csv' cannot be read: {missing} (got 'gpt2.csv'; did you mean 'gpt4.csv'?)\n"
+    )  # fmt: skip
+
+
 def test_without_a_technology_it_runs_as_ever_and_has_no_prices(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, told = said(capsys, cfg, LARGE)
     assert status == 0
