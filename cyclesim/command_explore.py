@@ -16,7 +16,7 @@ from cyclesim.console import announce, interruptible, print_warnings, progress_b
 from cyclesim.errors import BadInput
 from cyclesim.explore.cluster import Cluster
 from cyclesim.explore.convergence import converged
-from cyclesim.explore.drawing import draw
+from cyclesim.explore.drawing import clear_leftovers, draw
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import MODEL_ROWS, SIMULATED_ROWS, Exploration
 from cyclesim.explore.outcome import lines
@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
             Cluster(evaluator, options.scheduler, None if options.quiet else announce)
         )
         folder.begin(options.resume)
+        clear_leftovers(folder.folder)
         options.begun, options.kept = True, "points"
         print_warnings(evaluator.warnings)
         told = _explore(options, plan, evaluator, folder, inputs, exhaustive, cluster)
