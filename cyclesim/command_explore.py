@@ -103,7 +103,8 @@ def _explore(
         parts.begin()
         exploration = Exploration(evaluator, table, parts)
         total, before = plan.evaluations(evaluator.space.points), exploration.rows
-        left = total - before if plan.search == "exhaustive" else 0
+        # The other searches ask for too few points at a time for processes.
+        left = total - before if plan.search in ("exhaustive", "random") else 0
         workers = stack.enter_context(_workers(options, evaluator, cluster, plan.evaluate == "simulate", left))
         began = time.perf_counter()
         with _advancing(options, total, before, "exploring") as advance:
