@@ -9,6 +9,7 @@ import pytest
 
 from cyclesim.errors import BadInput
 from cyclesim.explore import space as space_module
+from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.space import read_space
 
 HEAD = """[explore]
@@ -222,9 +223,14 @@ def test_two_names_of_one_network_are_one_network(tmp_path: Path) -> None:
         read_space(space_of(tmp_path, text + SIDE))
 
 
-def test_the_space_that_comes_with_the_documentation_can_be_read() -> None:
+def test_the_space_that_comes_with_the_documentation_has_constraints_that_some_points_keep() -> None:
     space = read_space(Path(__file__).parents[2] / "spaces/alexnet.toml")
-    assert space.points == 552_960
+    assert space.points == 1_047_816
+    points = Evaluator(space)
+    found = points(np.random.default_rng(0).integers(space.points, size=2000)).reason
+    assert {points.reasons[code] for code in np.unique(found)} == {
+        "feasible", "outside of the constraint area_mm2 <= 10", "outside of the constraint time_s <= 0.005",
+    }  # fmt: skip
 
 
 def test_a_space_of_too_many_points_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
