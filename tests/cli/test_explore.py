@@ -312,7 +312,7 @@ def test_points_above_the_clock_that_the_tables_allow_can_be_left_out(cyclesim: 
     best = table(cyclesim.folder / "out/pareto.csv")
     assert len(best) == 2
     assert said.out.splitlines()[1:] == [
-        "2 of 2 points on the front have a clock above what the tables allow; "
+        "2 of 2 points on the front with a clock above what the tables allow; "
         'clock_margin = ">= 1" in [constraints] leaves such points out'
     ]
     assert {row["ClockMHz"] for row in best} == {"9000.0"}
