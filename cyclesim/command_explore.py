@@ -16,7 +16,7 @@ from cyclesim.console import announce, interruptible, print_warnings, progress_b
 from cyclesim.errors import BadInput
 from cyclesim.explore.cluster import Cluster
 from cyclesim.explore.convergence import converged
-from cyclesim.explore.drawing import draw
+from cyclesim.explore.drawing import clear_leftovers, draw
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import MODEL_ROWS, SIMULATED_ROWS, Exploration
 from cyclesim.explore.outcome import lines
@@ -25,6 +25,7 @@ from cyclesim.explore.plan import EXHAUSTIVE, Plan
 from cyclesim.explore.reference import all_others, read_front, relative_to
 from cyclesim.explore.refine import neighbourhood, verdict
 from cyclesim.explore.report import (
+    above_clock_limit,
     front_rows,
     input_hash,
     loss_of,
@@ -77,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
             Cluster(evaluator, options.scheduler, None if options.quiet else announce)
         )
         folder.begin(options.resume)
+        clear_leftovers(folder.folder)
         options.begun, options.kept = True, "points"
         print_warnings(evaluator.warnings)
         told = _explore(options, plan, evaluator, folder, inputs, exhaustive, cluster)
@@ -101,7 +103,8 @@ def _explore(
         parts.begin()
         exploration = Exploration(evaluator, table, parts)
         total, before = plan.evaluations(evaluator.space.points), exploration.rows
-        left = total - before if plan.search == "exhaustive" else 0
+        # The other searches ask for too few points at a time for processes.
+        left = total - before if plan.search in ("exhaustive", "random") else 0
         workers = stack.enter_context(_workers(options, evaluator, cluster, plan.evaluate == "simulate", left))
         began = time.perf_counter()
         with _advancing(options, total, before, "exploring") as advance:
@@ -118,13 +121,14 @@ def _explore(
     folder.clear()
     rows = front_rows(exploration)
     best = write_points(folder.folder, parts, table, inputs, rows, options.format == "csv")
+    more["front_above_clock_limit"] = above_clock_limit(best)
     draw(folder.folder, exploration, plan, rows, convergence)
     if searched is not None:
         more["convergence"] = None if convergence is None else convergence.to_dict()
         if plan.search == "ga":
             more["loss"] = loss_of(folder.folder, table, evaluator.space, searched.loss)
     if plan.evaluate == "refine":
-        more["refined"] = _refine(options, evaluator, folder, table, best, cluster)
+        more["refined"] = _refine(options, evaluator, folder, table, best["point"], cluster)
     return summary(evaluator, exploration, inputs, more)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,17 @@ from cyclesim.errors import BadInput
 def temporary_name(path: Path) -> Path:
     """Return the hidden name under which `path` is written by this process."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+_TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")
+
+
+def leftovers(folder: Path, ours: Callable[[str], object]) -> list[Path]:
+    """Return what killed processes left in a folder under temporary names of files that are `ours`."""
+    if not folder.is_dir():
+        return []
+    matches = ((path, _TEMPORARY.fullmatch(path.name)) for path in folder.iterdir())
+    return [path for path, match in matches if match is not None and ours(match[1])]
 
 
 @contextmanager

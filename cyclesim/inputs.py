@@ -35,7 +35,7 @@ def read_machine(path: Path, overrides: Mapping[str, str]) -> tuple[Hardware, li
 def _native_keys(path: Path) -> list[str]:
     """Return a warning about keys that only the native memory model has, if the file holds some."""
     try:
-        entries = parse_ini(read_text(path)).entries
+        entries = parse_ini(read_text(path, "hwconfigs")).entries
     except BadInput:  # it is SCALE-Sim's syntax that counts
         return []
     ours = [each.key for each in entries if each.section in STRICT_SECTIONS and each.key.lower() != "memorymodel"]

@@ -12,13 +12,13 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from cyclesim import __version__
-from cyclesim.costs import CHIP_COMPONENTS, COMPONENTS
+from cyclesim.costs import CHIP_COMPONENTS, COMPONENTS, OFF_CHIP
 from cyclesim.hardware import Hardware
 from cyclesim.results import ALL_OPERANDS, READ_OPERANDS, STALL_CAUSES, LayerResult, RunResult
 from cyclesim.technology.machine import Component, priced
@@ -181,7 +181,7 @@ ENERGY_REPORT: list[Column] = [
 ]
 
 AREA_REPORT: list[Column] = [
-    _field("component", "", "part of the machine (docs/energy.md)"),
+    _field("component", "", "part of the machine (docs/energy.md); the last row, total, is the chip"),
     _field("count", "", "units, bits of registers, banks"),
     _field("area_mm2", "mm2", "area of all of them; empty for the DRAM"),
     _field("leakage_mw", "mW", "leakage of all of them"),
@@ -193,6 +193,9 @@ AREA_REPORT: list[Column] = [
     _field("sram_ports", "", "1RW or 1R1W"),
     _field("note", "", "where the figures are not plainly the table's"),
 ]
+
+TOTAL = "total"
+"""Name of the last row of the reports that have one."""
 
 REPORTS: dict[str, list[Column]] = {
     "COMPUTE_REPORT.csv": COMPUTE_REPORT,
@@ -207,19 +210,33 @@ REPORTS: dict[str, list[Column]] = {
 def report_text(columns: list[Column], run: RunResult) -> str:
     """Return a report as CSV: integers as integers, floats by repr, unknown figures empty.
 
-    The area report has a row a component, and none if the machine has no prices; the others have a row a layer.
+    The area report has a row a component and one of the chip, and none if the machine has no prices; the others have a
+    row a layer, the energy report one of the network, too.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in columns])
     for row in _components(run.hardware) if columns is AREA_REPORT else run.layers:
         writer.writerow([cell(column.value(row)) for column in columns])
+    if columns is ENERGY_REPORT and run.layers:
+        totals = run.totals
+        writer.writerow(["", TOTAL, *(cell(column.value(totals)) for column in columns[len(_IDENTITY) :])])
     return text.getvalue()
 
 
-def _components(hardware: Hardware) -> Sequence[Component]:
+def _components(hardware: Hardware) -> list[Component]:
     machine = priced(hardware).machine
-    return [] if machine is None else machine.components
+    return [] if machine is None else [*machine.components, _chip(machine.components)]
+
+
+def _chip(components: Sequence[Component]) -> Component:
+    """Return the sums of the components: areas and leakages add up, energies of different events do not."""
+    on_chip = [each for each in components if each.component != OFF_CHIP]
+    area_mm2 = sum(each.area_mm2 for each in on_chip if each.area_mm2 is not None)
+    leakage_mw = sum(each.leakage_mw for each in on_chip if each.leakage_mw is not None)
+    nothing: dict[str, Any] = {field.name: None for field in fields(Component)}
+    return Component(**{**nothing, "component": TOTAL, "area_mm2": area_mm2, "leakage_mw": leakage_mw,
+                        "note": "the chip, without the DRAM"})  # fmt: skip
 
 
 def _prices(hardware: Hardware) -> dict[str, Any]:

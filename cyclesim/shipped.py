@@ -29,10 +29,9 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in folder(kind).glob(f"*{_SUFFIXES[kind]}"))
 
 
-def is_shipped(path: Path) -> bool:
+def is_shipped(kind: str, path: Path) -> bool:
     """Return whether a file of this name, wherever it lies, is shipped under its stem."""
-    kinds = [kind for kind, suffix in _SUFFIXES.items() if path.suffix.lower() == suffix]
-    return any(path.stem.lower() in names(kind) for kind in kinds)
+    return path.suffix.lower() == _SUFFIXES[kind] and path.stem.lower() in names(kind)
 
 
 def find(kind: str, name_or_path: str | os.PathLike[str]) -> Path:

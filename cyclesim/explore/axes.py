@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cyclesim.columns import device_code
 from cyclesim.errors import BadInput
+from cyclesim.hardware import number_formats
 from cyclesim.readers.hwkeys import KEYS
 from cyclesim.readers.text import got, printable
 from cyclesim.readers.toml import Number, Toml
@@ -26,6 +29,12 @@ SHADOWED = {
     "Bandwidth": "DramBandwidth",
 }
 """Keys that have no effect beside another."""
+_MEANINGS: dict[str, Callable[[Any], Any]] = {
+    "Device": device_code,
+    "NumberFormat": lambda name: number_formats(name, 0),
+    "ComponentFile": os.path.normpath,
+}
+"""What the values of a key stand for, where several mean the same."""
 _FORMS = "must be a list of values, { pow2 = [first, last] } or { range = [start, stop, step] }"
 
 
@@ -97,11 +106,14 @@ def _axis(toml: Toml, written: str, given: Any) -> Axis:
             values.append(key.parse(text))
         except ValueError as problem:
             raise error(f"{key.name} {problem}") from None
-    seen: set[Any] = set()
+    meant = _MEANINGS.get(key.name, lambda value: value)
+    seen: dict[Any, str] = {}
     for text, value in zip(texts, values, strict=True):
-        if value in seen:
-            raise error(f"{key.name} must have each value once (got '{printable(text[:60])}' again)")
-        seen.add(value)
+        if meant(value) in seen:
+            before = seen[meant(value)]
+            said = "again" if text == before else f"and '{printable(before[:60])}', which are the same"
+            raise error(f"{key.name} must have each value once (got '{printable(text[:60])}' {said})")
+        seen[meant(value)] = text
     shown = (value if isinstance(value, str) else text for text, value in zip(texts, values, strict=True))
     return Axis(key.name, error("").line or 1, tuple(shown), tuple(values))
 

@@ -17,6 +17,7 @@ from cyclesim.explore.parts import Rows, some_rows
 from cyclesim.explore.plan import Plan
 from cyclesim.explore.space import Space
 from cyclesim.explore.store import FIGURES, POINTS
+from cyclesim.files import leftovers, remove
 
 Ints = NDArray[np.int64]
 
@@ -25,6 +26,12 @@ MOST_POINTS = 300_000
 _METRIC = "|".join(METRICS)
 _OURS = re.compile(rf"(pareto(-({_METRIC})-({_METRIC}))?(-zoom)?|keys|sensitivity|convergence)\.({'|'.join(FORMS)})")
 """Names of figures."""
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what was left of figures by an exploration that was killed while it drew them."""
+    for leftover in leftovers(folder / FIGURES, _OURS.fullmatch):
+        remove(leftover)
 
 
 def draw(folder: Path, exploration: Exploration, plan: Plan, front: Ints, convergence: Convergence | None) -> None:

@@ -163,6 +163,7 @@ class Evaluator:
             pes=pes,
             bandwidth=machines.bandwidth * np.where(machines.separate, 3, 1),
             clock_mhz=prices.clock_mhz,
+            clock_limit_mhz=prices.clock_limit_mhz,
             energy_pj=energies.energy_pj,
             leakage_pj=energies.leakage_pj,
             area_mm2=prices.area_mm2,

@@ -6,16 +6,17 @@ What `write_figures` is given need not be all points of the space; the front alw
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cyclesim.explore.convergence import Convergence
-from cyclesim.explore.effects import Axes, Columns, Effect, effects, places
-from cyclesim.explore.labels import in_units, number, text
-from cyclesim.explore.scatter import Colors, Pareto, is_log, set_ticks, some
+from cyclesim.explore.effects import Axes, Columns, Effect, effects
+from cyclesim.explore.frontkeys import FrontKeys
+from cyclesim.explore.labels import in_units
+from cyclesim.explore.scatter import Colors, Pareto, set_ticks
 from cyclesim.files import replacing
 from cyclesim.plots.style import COLORS, FAINT, MARKERS, new_figure, save
 
@@ -81,8 +82,8 @@ def write_figures(
                 (name + suffix, 1, 2.6, Pareto(points, front, objectives, x, y, colors, labels, bool(suffix)).draw)
             )
     if varied:
-        wide = 2 if len(varied) + len(objectives) > 5 else 1
-        drawn.append(("keys", wide, 2.6, lambda _, ax: _draw_keys(ax, front, objectives, labels, varied)))
+        keys = FrontKeys(front, objectives, labels, varied)
+        drawn.append(("keys", keys.columns, keys.height_inches, lambda _, ax: keys.draw(ax)))
     known = any(not np.isnan(one[1]) for each in moves.values() for one in each)
     if known:
         height = 0.9 + len(varied) * (0.08 + 0.08 * max(2, len(objectives)))
@@ -106,59 +107,6 @@ def _telling(front: Columns, axes: Axes, moves: Mapping[str, Sequence[Effect]]) 
     strength = {key: sum(np.log(np.nan_to_num(middle, nan=1.0)) for _, middle, _ in moves[key]) for key in axes}
     key = max(axes, key=lambda key: (len(np.unique(front[key])) > 1, strength[key]), default="")
     return key, axes.get(key, ())
-
-
-def _draw_keys(
-    ax: panels.Axes, front: Columns, objectives: Mapping[str, str], labels: Mapping[str, str], axes: Axes
-) -> None:
-    """Draw a line for each point of the front across its keys and objectives, coloured by the first objective."""
-    from matplotlib import colormaps
-    from matplotlib.collections import LineCollection
-
-    order = np.argsort(front[next(iter(objectives))], kind="stable")
-    heights = []
-    for key, values in axes.items():
-        codes = places(front[key], values)[order]
-        # Lines through one value are spread, in the order of the first objective, and can be told apart.
-        spread = np.zeros(len(codes))
-        for code in np.unique(codes):
-            here = np.flatnonzero(codes == code)
-            spread[here] = np.linspace(-0.5, 0.5, len(here) + 2)[1:-1] * min(1, len(here) / 20)
-        step = 1 / len(values)
-        heights.append((codes + 0.5 + 0.7 * spread) * step)
-    for name in objectives:
-        column = np.asarray(front[name], np.float64)[order]
-        column = np.log(column) if is_log(column) else column
-        extent = np.ptp(column)
-        heights.append((column - column.min()) / extent if extent else np.full(len(column), 0.5))
-    across = np.arange(len(heights))
-    lines = np.stack([np.broadcast_to(across, (len(order), len(across))), np.stack(heights, axis=1)], axis=2)
-    width = 0.8 if len(order) <= 100 else 0.35
-    shade = 0.92 * np.linspace(0, 1, len(order))
-    ax.add_collection(LineCollection(list(lines), colors=colormaps["viridis"](shade), linewidths=width,
-                                     rasterized=len(order) > 500))  # fmt: skip
-    # The axis of the first objective tells what the colours mean.
-    ends = np.linspace(0, 1, 201)
-    pieces = [[(len(axes), low), (len(axes), high)] for low, high in pairwise(ends)]
-    colors = colormaps["viridis"](np.interp(ends[1:], heights[len(axes)], shade))
-    ax.add_collection(LineCollection(pieces, colors=colors, linewidths=3, capstyle="butt", zorder=3))
-    names = [*axes, *(f"{labels[name]} ({'↓' if goal == 'min' else '↑'} better)" for name, goal in objectives.items())]
-    ax.set_xticks(across, names, rotation=30, ha="right", rotation_mode="anchor")
-    ax.tick_params(axis="x", length=0)
-    ax.set(xlim=(-0.3, len(across) - 0.5), ylim=(-0.03, 1.03), yticks=[])
-    ax.grid(False)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    texts: list[tuple[int, float, str]] = []
-    for place, values in enumerate(axes.values()):
-        texts += [(place, (i + 0.5) / len(values), text(values[i])) for i in some(len(values), 8)]
-    for place, name in enumerate(objectives, len(axes)):
-        least, most = float(np.min(front[name])), float(np.max(front[name]))
-        ends_of = ((0.5, least),) if least == most else ((0.0, least), (1.0, most))
-        texts += [(place, height, number(value)) for height, value in ends_of]
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.75}
-    for place, height, words in texts:
-        ax.text(place + 0.02, height, f" {words}", va="center", fontsize=6, bbox=box, zorder=4)
-    ax.vlines(across, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
 
 
 def _draw_effects(

@@ -82,17 +82,36 @@ def read_weights(toml: Toml, given: Any, objectives: Sequence[Objective]) -> dic
 
 
 def read_constraints(toml: Toml, given: Any) -> tuple[Constraint, ...]:
-    """Return the bounds that points of a space must keep."""
+    """Return the bounds that points of a space must keep, those of a metric in the order in which they are given."""
     if not isinstance(given, Mapping):
         raise toml.error('[constraints] must be a table of metrics: metric = "<= value"', *_CONSTRAINTS)
-    found = []
-    for metric, bound, names in _metrics(toml, given, *_CONSTRAINTS):
-        match = _BOUND.fullmatch(bound) if isinstance(bound, str) else None
-        if match is None or not math.isfinite(float(match[2])):
-            rule = f'{metric} must be bounded as "<= value" or ">= value"'
-            raise toml.error(f"{rule} {got(str(bound))}", *names)
-        found.append(Constraint(metric, match[1] == "<=", float(match[2]), f"{metric} {match[1]} {match[2]}"))
+    found: list[Constraint] = []
+    for metric, bounds, names in _metrics(toml, given, *_CONSTRAINTS):
+        several = bounds if isinstance(bounds, list) and bounds else [bounds]
+        try:
+            constraints = [_bound(metric, bound) for bound in several]
+        except ValueError as problem:
+            raise toml.error(str(problem), *names) from None
+        lower, upper = ([each.bound for each in constraints if each.at_most is at_most] for at_most in (False, True))
+        if len(lower) > 1 or len(upper) > 1:
+            raise toml.error(f"{metric} must have at most one bound of each kind {_got(bounds)}", *names)
+        if lower and upper and lower > upper:
+            raise toml.error(f'{metric} must have a ">=" bound that is not above its "<=" {_got(bounds)}', *names)
+        found += constraints
     return tuple(found)
+
+
+def _bound(metric: str, text: Any) -> Constraint:
+    """Return a bound; raise a `ValueError` if it is none."""
+    match = _BOUND.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not math.isfinite(float(match[2])):
+        raise ValueError(f'{metric} must be bounded as "<= value" or ">= value", or by a list of both {_got(text)}')
+    return Constraint(metric, match[1] == "<=", float(match[2]), f"{metric} {match[1]} {match[2]}")
+
+
+def _got(given: Any) -> str:
+    """Return the tail of a message about bounds."""
+    return got(", ".join(map(str, given)) if isinstance(given, list) and given else str(given))
 
 
 def _metrics(toml: Toml, given: Mapping[str, Any], *place: str) -> Iterator[tuple[str, Any, tuple[str, ...]]]:

@@ -18,6 +18,8 @@ LABELS = {
     "arithmetic_intensity": ("arithmetic intensity", "MACs/word"),
     "machine_balance": ("machine balance", "MACs/word"),
     "clock_mhz": ("clock", "MHz"),
+    "clock_limit_mhz": ("clock limit", "MHz"),
+    "clock_margin": ("clock limit / clock", ""),
     "time_s": ("time", "s"),
     "fj_per_op": ("energy per op", "fJ"),
     "chip_fj_per_op": ("chip energy per op", "fJ"),

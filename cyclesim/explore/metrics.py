@@ -39,8 +39,9 @@ class Sums:
     """What is summed over all layers of all networks, with weights, and what a machine has once; (points,) each.
 
     `counts` are operations, folds, cycles and words by the names of their metrics, `spatial_used` the numerator of the
-    mapping efficiency. `bandwidth` is the channel's, all ports together, infinite without a limit. Energies, leakage
-    and areas are by component; NaN where a machine has no prices.
+    mapping efficiency. `bandwidth` is the channel's, all ports together, infinite without a limit. `clock_limit_mhz` is
+    the clock that the slowest part allows, and `clock_mhz` that one or a given one. Energies, leakage and areas are by
+    component; NaN where a machine has no prices.
     """
 
     counts: Mapping[str, Floats]
@@ -48,6 +49,7 @@ class Sums:
     pes: Floats
     bandwidth: Floats
     clock_mhz: Floats
+    clock_limit_mhz: Floats
     energy_pj: Mapping[str, Floats]
     leakage_pj: Mapping[str, Floats]
     area_mm2: Mapping[str, Floats]
@@ -143,6 +145,8 @@ METRICS: dict[str, Metric] = {
         lambda sums: np.where(np.isinf(sums.bandwidth), np.nan, sums.pes / sums.bandwidth), by_default=False
     ),
     "clock_mhz": Metric(lambda sums: sums.clock_mhz),
+    "clock_limit_mhz": Metric(lambda sums: sums.clock_limit_mhz),
+    "clock_margin": Metric(lambda sums: sums.clock_limit_mhz / sums.clock_mhz, by_default=False),
     "time_s": Metric(lambda sums: sums.time_s),
     "energy_pj": Metric(_energy),
     **{f"energy_pj_{name}": _part("energy_pj", name) for name in COMPONENTS},

@@ -13,6 +13,10 @@ def lines(told: Mapping[str, Any], folder: str) -> list[str]:
         found += [f"infeasible: {count:,} {reason}" for reason, count in told["infeasible"].items()]
     elif told["unknown"]:
         found.append(f"objectives are not known of {_points(told['unknown'])}, which no front has")
+    if told["front_above_clock_limit"]:
+        share = f"{told['front_above_clock_limit']:,} of {_points(told['front'])} on the front"
+        way = 'clock_margin = ">= 1" in [constraints] leaves such points out'
+        found.append(f"{share} with a clock above what the tables allow; {way}")
     convergence = told.get("convergence")
     if convergence is not None and convergence["reference"] == "exhaustive front":
         share, count = convergence["hypervolume"][-1], convergence["reference_front"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cyclesim import __version__
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.exploration import Exploration
-from cyclesim.explore.parts import Parts, slices, some_rows
+from cyclesim.explore.parts import Parts, Rows, slices, some_rows
 from cyclesim.explore.plan import Plan
 from cyclesim.explore.searched import Loss
 from cyclesim.explore.space import Space
@@ -25,6 +25,10 @@ from cyclesim.explore.store import FRONT, POINTS, POINTS_CSV, REFINED, SIMULATED
 from cyclesim.explore.table import PointTable
 
 Ints = NDArray[np.int64]
+
+
+_AS_WRITTEN = ("space_file", "space", "axes", "constraints")
+"""Parts of the provenance that say how a space is written; `space_hash` is of what it says."""
 
 
 def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
         "version": __version__,
         "space_file": space.file,
         "space": space.text,
-        "space_hash": _hash(space.text),
+        "space_hash": _hash(space.contents),
         "axes": {axis.key: axis.texts for axis in space.axes},
         "constraints": [each.text for each in space.constraints],
         "machine": space.machine.name,
@@ -63,8 +67,8 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
 
 
 def input_hash(inputs: Mapping[str, Any]) -> str:
-    """Return a hash of everything that the points depend on; where the space file lies is nothing of that."""
-    return _hash({name: value for name, value in inputs.items() if name != "space_file"})
+    """Return a hash of everything that points and figures depend on: what the space file says, not how or where."""
+    return _hash({name: value for name, value in inputs.items() if name not in _AS_WRITTEN})
 
 
 def _hash(value: Any) -> str:
@@ -73,8 +77,8 @@ def _hash(value: Any) -> str:
 
 def write_points(
     folder: Path, parts: Parts, table: PointTable, inputs: Mapping[str, Any], rows: Ints, csv: bool
-) -> Ints:
-    """Write points.h5, pareto.csv with some of its rows, and points.csv if asked for; return these rows' indices."""
+) -> Rows:
+    """Write points.h5, pareto.csv with some of its rows, and points.csv if asked for; return these rows."""
     import h5py
 
     attributes = {name: stored(value) for name, value in inputs.items()}
@@ -87,8 +91,12 @@ def write_points(
         table.write_csv(folder / FRONT, [best])
         if csv:
             table.write_csv(folder / POINTS_CSV, (block for _, block in slices(file, names)))
-    found: Ints = best["point"]
-    return found
+    return best
+
+
+def above_clock_limit(rows: Rows) -> int:
+    """Return how many points have a clock that is given, and above what the tables allow."""
+    return int((rows["clock_mhz"] > rows["clock_limit_mhz"]).sum())
 
 
 def stored(value: Any) -> Any:

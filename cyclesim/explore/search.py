@@ -41,7 +41,8 @@ BY_STEPS = 0.7
 """Share of changes that are steps along an axis; the others go anywhere on it."""
 ATTEMPTS = 10
 """Times that children are made anew before random points take their places."""
-
+RANDOM_AT_ONCE = 1 << 17
+"""Most points that a random search draws at a time: it learns nothing from them, and the model is fastest on many."""
 EXACT = 3
 """Objectives up to which hypervolumes are exact."""
 
@@ -69,7 +70,7 @@ def search(
     evaluate : callable
         Codes (n, axes) int64 to objectives (n, m) float64, all minimised, and feasible (n,) bool; m is 1 for ``ga``.
         A point whose objectives are not all finite counts as infeasible. Called once a generation, with points that
-        differ.
+        differ; by ``random`` with many at a time.
     budget : int
         Most points to evaluate.
     seed : int
@@ -88,11 +89,11 @@ def search(
     if kind == "nsga2":
         _pymoo()
     space = _Space(sizes, budget, np.random.default_rng(seed))
-    population = min(max(budget // GENERATIONS, POPULATION[0]), POPULATION[1])
     if kind == "random":
         while space.left:
-            evaluate(space.take(space.unseen(population)))
+            evaluate(space.take(space.unseen(min(space.left, RANDOM_AT_ONCE))))
         return space.generations
+    population = generation_points(budget)
     if not space.left:
         return []
     codes = space.take(space.spread(population))
@@ -106,6 +107,11 @@ def search(
         codes = np.concatenate([codes, children])
         objectives, feasible = np.concatenate([objectives, found[0]]), np.concatenate([feasible, found[1]])
     return space.generations
+
+
+def generation_points(budget: int) -> int:
+    """Return the points of a generation, and between two values of the convergence."""
+    return min(max(budget // GENERATIONS, POPULATION[0]), POPULATION[1])
 
 
 def progress(generations: Sequence[Objectives], best: Objectives) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -158,15 +164,16 @@ class _Space:
     def unseen(self, count: int, others: Codes | None = None) -> Codes:
         """Return random points that were not taken, and are none of some others."""
         others = np.empty((0, len(self.sizes)), np.int64) if others is None else others
-        out = self._taken.union(self._places(others).tolist())
-        count = min(count, self.points - len(out))
-        if self.points <= 2 * (len(out) + count):
-            free = np.setdiff1d(np.arange(self.points), np.fromiter(out, np.int64, len(out)))
+        taken, out = self._taken, set(self._places(others).tolist())
+        known = len(taken) + len(out - taken)
+        count = min(count, self.points - known)
+        if self.points <= 2 * (known + count):
+            free = np.setdiff1d(np.arange(self.points), np.fromiter(taken | out, np.int64, known))
             return self._codes(self._rng.permutation(free)[:count])
         places: dict[int, None] = {}
         while len(places) < count:
             drawn = self._rng.integers(self.points, size=count - len(places)).tolist()
-            places.update(dict.fromkeys(place for place in drawn if place not in out))
+            places.update(dict.fromkeys(place for place in drawn if place not in taken and place not in out))
         return self._codes(np.fromiter(places, np.int64, count))
 
     def spread(self, count: int) -> Codes:

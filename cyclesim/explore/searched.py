@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.explore.exploration import Exploration
+from cyclesim.explore.exploration import Exploration, blocks
 from cyclesim.explore.frontier import minimised
 from cyclesim.explore.loss import losses, scales
 from cyclesim.explore.pareto import merge
 from cyclesim.explore.plan import Plan
-from cyclesim.explore.search import search
+from cyclesim.explore.search import generation_points, search
 from cyclesim.explore.workers import Workers
 
 Ints = NDArray[np.int64]
@@ -65,10 +65,12 @@ def carry_out(
         nonlocal best, sizes
         rows = known.rows(space.encode(codes), workers, advance)
         objectives, feasible = known.objectives[rows], known.feasible[rows]
-        kept, entering = merge(best, objectives[feasible])
-        evaluations.append(evaluations[-1] + len(rows))
-        entered.append(objectives[feasible][entering])
-        best = np.concatenate([best[kept], entered[-1]])
+        for part in blocks(np.arange(len(rows)), generation_points(budget)):
+            found = objectives[part][feasible[part]]
+            kept, entering = merge(best, found)
+            evaluations.append(evaluations[-1] + len(part))
+            entered.append(found[entering])
+            best = np.concatenate([best[kept], entered[-1]])
         if not weights:
             return objectives, feasible
         terms = known.terms[rows]

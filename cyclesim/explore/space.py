@@ -60,6 +60,17 @@ class Space:
         """Points of the space."""
         return math.prod(self.sizes)
 
+    @property
+    def contents(self) -> dict[str, Any]:
+        """What the file says, as JSON has it: the same however that is written, but for the order of things."""
+        return {
+            "networks": [[each.name, each.weight] for each in self.networks],
+            "objectives": [[each.metric, each.maximised] for each in self.objectives],
+            "weights": [[metric, weight] for metric, weight in self.weights.items()],
+            "axes": [[axis.key, [str(value) for value in axis.values]] for axis in self.axes],
+            "constraints": [[each.metric, each.at_most, each.bound] for each in self.constraints],
+        }
+
     def line_of(self, key: str) -> int | None:
         """Return the line of SPACE.toml on which a key of the .cfg has its values, None if it is not explored."""
         return next((axis.line for axis in self.axes if axis.key == key), None)
@@ -152,5 +163,10 @@ def _networks(toml: Toml, given: Any) -> tuple[WeightedNetwork, ...]:
             shown = got(printable(str(weight)))
             raise toml.error(f"networks: the weight of {printable(name[:60])} must be a number above 0 {shown}",
                              "explore", "networks", name)  # fmt: skip
-        found[name] = WeightedNetwork(name, _found(toml, "topologies", name, "networks"), value)
+        path = _found(toml, "topologies", name, "networks")
+        same = next((each.name for each in found.values() if each.path.resolve() == path.resolve()), None)
+        if same is not None:
+            names = f"'{printable(name[:60])}' and '{printable(same[:60])}', which are the same"
+            raise toml.error(f"networks must have each network once (got {names})", "explore", "networks", name)
+        found[name] = WeightedNetwork(name, path, value)
     return tuple(found.values())

@@ -15,7 +15,7 @@ from typing import Any
 from cyclesim import __version__
 from cyclesim.errors import BadInput
 from cyclesim.explore.plan import Plan
-from cyclesim.files import Lock, remove, write_text
+from cyclesim.files import Lock, leftovers, remove, write_text
 from cyclesim.outputs import check_names
 
 POINTS, SUMMARY, FRONT, POINTS_CSV = "points.h5", "summary.json", "pareto.csv", "points.csv"
@@ -121,9 +121,8 @@ class ExplorationFolder:
                 raise BadInput("cyclesim", None, rule)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.take()
-        for name in FILES:
-            for leftover in self.folder.glob(f".{name}.*.tmp"):  # of one that was killed
-                remove(leftover)
+        for leftover in leftovers(self.folder, FILES.__contains__):
+            remove(leftover)
         if not resume:
             shutil.rmtree(self.partial, ignore_errors=True)
         self.partial.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ def read_components(path: Path) -> tuple[ComponentFigure, ...]:
     BadInput
         If the file cannot be read or a row used; the place is the file's line.
     """
-    text = read_text(path)
+    text = read_text(path, head=",".join(COLUMNS))
     rows, _ = split_rows(text)
     header = [field.lower() for field in rows[0].fields] if rows else []
     if tuple(header[: len(COLUMNS)]) != COLUMNS:

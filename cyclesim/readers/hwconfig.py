@@ -61,7 +61,7 @@ def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tup
         If the file or its ComponentFile cannot be read or a value used, or if the technology is given and the machine
         outside of its tables; the place is the file's line or the option.
     """
-    text = read_text(path)
+    text = read_text(path, "hwconfigs")
     hardware, warnings, given = _with_components(text, Path(path), overrides)
     if hardware.follows_scalesim or not hardware.technology.is_given:
         return hardware, warnings
@@ -70,7 +70,7 @@ def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tup
 
 def read_unpriced(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Hardware, list[str]]:
     """Do what `read_hardware` does, but leave unsaid whether the machine can be priced."""
-    return _with_components(read_text(path), Path(path), overrides)[:2]
+    return _with_components(read_text(path, "hwconfigs"), Path(path), overrides)[:2]
 
 
 def _with_components(

@@ -97,7 +97,7 @@ def read_scalesim_hardware(path: Path, overrides: Mapping[str, str] | None = Non
         If the file cannot be read, SCALE-Sim fails on it, or it asks for what this mode has not; the place is the
         file's line or the option.
     """
-    text = read_text(path, keep_mark=True)
+    text = read_text(path, "hwconfigs", keep_mark=True)
     model = _memory_model(text, overrides or {})
     options = {scalesim_key_name(key, model): value.strip() for key, value in (overrides or {}).items()}
     return _build(_Config(parse_scalesim_ini(text), options, model))
@@ -116,7 +116,7 @@ def memory_model_of(path: Path, overrides: Mapping[str, str]) -> str:
     for key, value in overrides.items():
         if key.strip().lower() == "memorymodel":
             return value.strip().lower()
-    asked, _ = _file_memory_model(read_text(path))
+    asked, _ = _file_memory_model(read_text(path, "hwconfigs"))
     return asked or "native"
 
 

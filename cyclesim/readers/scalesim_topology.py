@@ -60,7 +60,7 @@ def read_scalesim_topology(
     """
     if kind not in (None, "conv", "gemm"):
         raise BadInput("cyclesim", None, f"kind must be one of conv, gemm {got(str(kind), ('conv', 'gemm'))}")
-    text = read_text(path)
+    text = read_text(path, "topologies")
     if text.lines and _pieces(text.lines[0]) & _NAMED_MARKS and not _pieces(text.lines[0]) - _NAMED_COLUMNS:
         raise _named(text, 1, version)
     layers: list[Layer] = []

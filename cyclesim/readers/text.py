@@ -63,8 +63,18 @@ def got(text: str, allowed: Collection[str] = ()) -> str:
     return suggestion(printable(text[:_SHOWN_LIMIT]), allowed)
 
 
-def read_text(path: Path, keep_mark: bool = False) -> Text:
-    """Read a file as lines, of which the first keeps a byte order mark with `keep_mark`.
+def read_text(path: Path, kind: str | None = None, keep_mark: bool = False, head: str = "") -> Text:
+    """Read a file as lines.
+
+    Parameters
+    ----------
+    path : Path
+    kind : {"topologies", "hwconfigs"}, optional
+        What is read, if such files are shipped, one of which may be meant where the file is missing.
+    keep_mark : bool
+        Whether the first line keeps a byte order mark.
+    head : str
+        How files begin, in lower case, of which one beside a missing file may be meant.
 
     Raises
     ------
@@ -77,7 +87,7 @@ def read_text(path: Path, keep_mark: bool = False) -> Text:
             data = stream.read(SIZE_LIMIT_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        hint = _hint(path) if isinstance(error, FileNotFoundError) else ""
+        hint = _hint(path, kind, head) if isinstance(error, FileNotFoundError) else ""
         raise BadInput(file, None, f"cannot be read: {printable(reason)}{hint}") from error
     return decode(file, data, keep_mark)
 
@@ -156,13 +166,23 @@ def rational(text: str, maximum: int | None = None) -> Fraction:
     raise ValueError(f"must be a number above 0 and at most {highest}, such as 1/2 or 0.75 {got(text)}")
 
 
-def _hint(path: Path) -> str:
+def _hint(path: Path, kind: str | None, head: str) -> str:
     """Return a "did you mean" for a missing file that is shipped, or beside which one of a similar name lies."""
-    if shipped.is_shipped(path):
+    if kind is not None and shipped.is_shipped(kind, path):
         return f" {got(path.name, [path.stem.lower()])}"
     try:
         siblings = [name for name in os.listdir(path.parent) if name.lower().endswith(path.suffix.lower())]
+        siblings = [name for name in siblings if not head or _begins(path.with_name(name), head)]
     except (OSError, ValueError):
         return ""
     tail = got(path.name, [printable(name) for name in siblings[:1000]])
     return f" {tail}" if "did you mean" in tail else ""
+
+
+def _begins(path: Path, head: str) -> bool:
+    """Return whether a file begins with a text, spaces, case and a byte order mark apart."""
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            return "".join(file.readline(_SHOWN_LIMIT).lower().split()).startswith(head)
+    except OSError:
+        return False

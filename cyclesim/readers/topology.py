@@ -39,7 +39,7 @@ def read_topology(path: Path, kind: Kind | None = None) -> tuple[Network, list[s
     """
     if kind not in (None, "conv", "gemm"):
         raise BadInput("cyclesim", None, f"kind must be one of conv, gemm {got(str(kind), ('conv', 'gemm'))}")
-    return parse_topology(read_text(path), Path(path).stem, kind)
+    return parse_topology(read_text(path, "topologies"), Path(path).stem, kind)
 
 
 def parse_topology(text: Text, name: str, kind: Kind | None = None) -> tuple[Network, list[str]]:

@@ -304,6 +304,32 @@ def test_points_without_an_objective_are_on_no_front_and_are_counted(
     assert not list((cyclesim.folder / "out/figures").iterdir())
 
 
+def test_points_above_the_clock_that_the_tables_allow_can_be_left_out(cyclesim: CommandLine) -> None:
+    axes = 'ArrayHeight = [2, 4]\nIfmapSramSzkB = [1, 512]\nClockMHz = [50, 300, 9000]\n'
+    text = f"{SPACE.partition('[space]')[0].replace('fj_per_op', 'area_mm2')}[space]\n{axes}"
+    (cyclesim.folder / "space.toml").write_text(text, encoding="utf-8")
+    said = cyclesim("explore", "space.toml", "-p", "out")
+    best = table(cyclesim.folder / "out/pareto.csv")
+    assert len(best) == 2
+    assert said.out.splitlines()[1:] == [
+        "2 of 2 points on the front with a clock above what the tables allow; "
+        'clock_margin = ">= 1" in [constraints] leaves such points out'
+    ]
+    assert {row["ClockMHz"] for row in best} == {"9000.0"}
+    assert "clock_margin" not in best[0]
+    bound = '[constraints]\nclock_margin = ">= 1"\n'
+    (cyclesim.folder / "space.toml").write_text(text + bound, encoding="utf-8")
+    said = cyclesim("explore", "space.toml", "-p", "out", "--format", "csv")
+    assert len(said.out.splitlines()) == 1
+    rows = table(cyclesim.folder / "out/points.csv")
+    allowed = [float(row["ClockMHz"]) <= float(row["clock_limit_mhz"]) for row in rows]
+    assert [row["feasible"] == "true" for row in rows] == allowed
+    assert {row["ClockMHz"] for row in table(cyclesim.folder / "out/pareto.csv")} == {"300.0"}
+    told = json.loads((cyclesim.folder / "out/summary.json").read_text(encoding="utf-8"))
+    assert told["front_above_clock_limit"] == 0
+    assert told["infeasible"] == {"outside of the constraint clock_margin >= 1": allowed.count(False)}
+
+
 @pytest.mark.draws
 @pytest.mark.parametrize(
     ("axes", "search", "names"),
@@ -337,7 +363,48 @@ def test_another_space_is_not_resumed(cyclesim: CommandLine, monkeypatch: pytest
         interrupted = _Interrupted(0)
         patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
         assert cyclesim("explore", "space.toml", "-p", "out").status == 130
-    (cyclesim.folder / "space.toml").write_text(SPACE.replace("<= 100", "<= 101"), encoding="utf-8")
-    found = cyclesim("explore", "space.toml", "-p", "out", "--resume")
-    assert found.status == 2
-    assert "had other inputs, options or another version" in found.err
+    dataflow, other = 'Dataflow = ["os", "ws"]\n', "ArrayWidth = [3, 8]\n"
+    for written, instead in (
+        ("<= 100", "<= 101"),
+        ("pes =", "folds ="),
+        ('"max"', '"min"'),
+        ('fj_per_op = "min", tops_per_mm2 = "max"', 'tops_per_mm2 = "max", fj_per_op = "min"'),
+        ("[3, 8]", "[8, 3]"),
+        (f'{dataflow}FoldOverlap = ["none", "pipe2"]', f'FoldOverlap = ["none", "pipe2"]\n{dataflow}'),
+        ("[space]", "weights = { edp = 1 }\n[space]"),
+        (other, other.replace("8", "9")),
+        ('["net.csv"]', '{ "net.csv" = 2 }'),
+    ):
+        (cyclesim.folder / "space.toml").write_text(SPACE.replace(written, instead), encoding="utf-8")
+        assert SPACE.replace(written, instead) != SPACE
+        found = cyclesim("explore", "space.toml", "-p", "out", "--resume")
+        assert (found.status, "had other inputs, options or another version" in found.err) == (2, True), instead
+
+
+@pytest.mark.usefixtures("_small_blocks")
+@pytest.mark.parametrize("search", [(), ("--search", "random", "--budget", "150")])
+def test_the_same_space_written_in_another_way_is_resumed(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, search: tuple[str, ...]
+) -> None:
+    words = ("explore", "space.toml", "--format", "csv", *search, "-p")
+    interrupted = _Interrupted(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+        assert cyclesim(*words, "out").status == 130
+    text = "# Another comment, other spaces and names of the same.\n" + SPACE
+    for written, instead in (
+        ("[2, \"7/2\"]", "[2.0, 3.5]  # words per cycle"),
+        ("{ range = [1, 4, 1] }", "[1, 2, 3, 4]"),
+        ("ArrayHeight =", "arrayheight="),
+        ('["net.csv"]', '{ "net.csv" = 1 }'),
+        ("<= 100", "<=1e2"),
+    ):
+        assert written in text
+        text = text.replace(written, instead)
+    (cyclesim.folder / "space.toml").write_text(text, encoding="utf-8")
+    assert cyclesim(*words, "out", "--resume").status == 0
+    assert cyclesim(*words, "whole").status == 0
+    for name in ("points.csv", "pareto.csv"):
+        assert (cyclesim.folder / "out" / name).read_bytes() == (cyclesim.folder / "whole" / name).read_bytes(), name
+    (cyclesim.folder / "space.toml").write_text(SPACE, encoding="utf-8")
+    assert cyclesim(*words, "out", "--resume").out == "out is complete already\n"

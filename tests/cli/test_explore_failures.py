@@ -100,7 +100,9 @@ def test_what_a_killed_exploration_left_is_removed_and_other_files_stay(cyclesim
     out = cyclesim.folder / "out"
     (out / "figures").mkdir(parents=True)
     killed = [".points.h5.123.tmp", ".pareto.csv.99.tmp", ".points.lock"]
-    mine = ["notes.txt", ".hidden.tmp", "figures/pareto.pdf.bak", "figures/photo.png"]
+    killed += ["figures/.keys.pdf.7.tmp", "figures/.pareto-energy_pj_dram-tops-zoom.svg.7.tmp"]
+    mine = ["notes.txt", ".hidden.tmp", ".notes.txt.12.tmp", ".points.h5.old.tmp"]
+    mine += ["figures/pareto.pdf.bak", "figures/photo.png", "figures/.photo.png.7.tmp", "figures/.keys.pdf.old.tmp"]
     for name in (*killed, *mine):
         (out / name).touch()
     assert cyclesim(*WORDS, "out").status == 0

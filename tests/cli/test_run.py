@@ -215,6 +215,7 @@ def test_overlapping_offsets_are_warned_of_once(cyclesim: CommandLine) -> None:
         (("run", "-t", "resnet50.csv"), "resnet50.csv: cannot be read: No such file or directory (got 'resnet50.csv'; "
          "did you mean 'resnet50'?)"),
         (("run", "-c", "old/eyeriss.cfg"), "did you mean 'eyeriss'?"),
+        (("run", "-c", "vgg16.csv"), "vgg16.csv: cannot be read: No such file or directory\n"),
         (("run", *SMALL, "--layers", "5"), "cyclesim: --layers: net has layers 0 to 4 (got '5')"),
         (("run", *SMALL, "--layers", "3-1"), "cyclesim: --layers: "),
         (("run", *SMALL, "--layers", "a"), "cyclesim: --layers: "),

@@ -19,7 +19,9 @@ from cyclesim.errors import BadInput
 from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.metrics import METRICS
 from cyclesim.explore.space import read_space
+from cyclesim.hardware import Hardware
 from cyclesim.results import flatten
+from cyclesim.technology.machine import priced
 
 NETWORK = """Layer,Type,IfmapH,IfmapW,FilterH,FilterW,Channels,Filters,StrideH,StrideW,PadH,PadW,Groups,M,N,K
 first conv,conv,9,8,3,3,4,10,2,1,1,1,1,,,
@@ -61,6 +63,12 @@ def evaluator(folder: Path, text: str) -> Evaluator:
 
 def added(totals: Mapping[str, Any], *names: str) -> Any:
     return sum(value for name, value in totals.items() if name.startswith(names))
+
+
+def limit_mhz(hardware: Hardware) -> float:
+    machine = priced(hardware).machine
+    assert machine is not None
+    return machine.clock_limit_mhz
 
 
 def same(found: MachineColumns, expected: MachineColumns) -> None:
@@ -122,6 +130,8 @@ def test_metrics_are_those_of_an_estimates_totals(tmp_path: Path) -> None:
             "leakage_pj": added(totals, "leakage_pj_"),
             "sram_words": added(totals, "sram_reads", "sram_writes"),
             "dram_words": added(totals, "dram_reads", "dram_writes"),
+            "clock_limit_mhz": limit_mhz(hardware),
+            "clock_margin": limit_mhz(hardware) / totals["clock_mhz"],
         }
         for name, values in block.metrics.items():
             value = np.nan if expected[name] is None else expected[name]
@@ -148,12 +158,15 @@ def test_totals_of_several_networks_are_weighted_and_ratios_formed_from_them(tmp
 
 
 def test_points_outside_of_constraints_keep_their_metrics_and_say_which(tmp_path: Path) -> None:
-    axes = "ArrayHeight = [4, 8, 16]\n[constraints]\npes = '<= 256'\ntotal_cycles = '>= 500'\n"
-    points = evaluator(tmp_path, SMALL + axes)
-    block = points(np.arange(3))
-    inside = (block.metrics["total_cycles"] >= 500) & (block.metrics["pes"] <= 256)
+    bounds = "pes = ['<= 256', '>= 96']\ntotal_cycles = '>= 500'\n"
+    points = evaluator(tmp_path, SMALL + f"ArrayHeight = [2, 3, 8, 16]\n[constraints]\n{bounds}")
+    block = points(np.arange(4))
+    pes = block.metrics["pes"]
+    assert pes.tolist() == [64, 96, 256, 512]
+    inside = (block.metrics["total_cycles"] >= 500) & (pes <= 256) & (pes >= 96)
     assert block.feasible.tolist() == inside.tolist()
-    assert points.reasons[block.reason[2]] == "outside of the constraint pes <= 256"
+    assert points.reasons[block.reason[0]] == "outside of the constraint pes >= 96"
+    assert points.reasons[block.reason[3]] == "outside of the constraint pes <= 256"
     assert block.metrics["edp"][2] > 0
 
 

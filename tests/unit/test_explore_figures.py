@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from cyclesim.explore import figures, scatter
+from cyclesim.explore import figures, frontkeys, scatter
 from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.effects import Axes, Columns, effects
 from cyclesim.explore.labels import in_units, label, number
@@ -153,13 +153,48 @@ def test_keys_that_no_two_points_tell_about_have_no_figure(draw: Draw) -> None:
     assert drawn.get_xlim()[0] < 1 < drawn.get_xlim()[1]
 
 
-def test_parallel_coordinates_have_a_line_for_each_point_and_an_axis_for_each_key_that_varies(draw: Draw) -> None:
+def test_parallel_coordinates_have_a_line_for_each_point_and_an_axis_for_each_key_that_varies_on_the_front(
+    draw: Draw,
+) -> None:
     goals = {"time_s": "min", "tops": "max"}
     axes = draw(columns(), goals)["keys"].axes[0]
     assert len(axes.collections[0].get_paths()) == len(chosen(columns(), goals)["tops"])
     assert [text.get_text() for text in axes.get_xticklabels()] == [
-        "ArrayHeight", "Dataflow", "OfmapSramSzkB", "time [ms] (↓ better)", "TOPS (↑ better)",
+        "ArrayHeight", "Dataflow", "time [ms] (↓ better)", "TOPS (↑ better)",
     ]  # fmt: skip
+    assert axes.get_title(loc="left") == "On all of the front: OfmapSramSzkB 64."
+
+
+def test_keys_that_are_the_same_on_all_of_the_front_are_named_above_and_have_no_axis(draw: Draw) -> None:
+    points = {**columns(), "tops": columns()["ArrayHeight"] * np.where(columns()["Dataflow"] == "is", 2.0, 1.0)}
+    goals = {"time_s": "min", "tops": "max"}
+    assert set(chosen(points, goals)["ArrayHeight"]) == {64}
+    axes = draw(points, goals)["keys"].axes[0]
+    assert axes.get_title(loc="left") == "On all of the front: ArrayHeight 64, OfmapSramSzkB 64."
+    assert [text.get_text() for text in axes.get_xticklabels()][:1] == ["Dataflow"]
+    # A front of one point shows all of its keys.
+    axes = draw({name: column[:1] for name, column in points.items()}, goals)["keys"].axes[0]
+    assert len(axes.get_xticklabels()) == 5
+    assert axes.get_title(loc="left") == ""
+
+
+def test_a_front_of_many_points_is_a_cloud_with_some_of_them_in_colour(draw: Draw) -> None:
+    count = 500
+    rng = np.random.default_rng(0)
+    time, area = np.sort(rng.random(count)) + 1, np.sort(rng.random(count))[::-1] + 1
+    points = {"ArrayHeight": rng.choice([8, 16, 32], count), "time_s": time, "area_mm2": area,
+              "tops": rng.permutation(count).astype(float)}  # fmt: skip
+    goals = {"time_s": "min", "area_mm2": "min", "tops": "max"}
+    assert len(chosen(points, goals)["tops"]) == count
+    axes = draw(points, goals, {"ArrayHeight": [8, 16, 32]})["keys"].axes[0]
+    colored, _, cloud, *_ = axes.collections
+    lines = {tuple(np.asarray(path.vertices)[:, 1]) for path in colored.get_paths()}
+    assert len(cloud.get_paths()) == count
+    assert len(lines) == frontkeys.MOST_LINES - 2  # the best by time, and by area, are the ends
+    assert lines < {tuple(np.asarray(path.vertices)[:, 1]) for path in cloud.get_paths()}
+    assert axes.get_title(loc="left") == f"In colour {len(lines)} of the front's 500 points, in grey all."
+    for place, height in ((1, 0), (2, 0), (3, 1)):
+        assert height in [line[place] for line in lines]
 
 
 def test_convergence_is_in_per_cent_of_the_front_that_the_figure_names(draw: Draw) -> None:

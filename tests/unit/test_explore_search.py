@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cyclesim.errors import BadInput
+from cyclesim.explore import search as search_module
 from cyclesim.explore.pareto import front, scaled, share
 from cyclesim.explore.search import KINDS, Codes, Feasible, Objectives, progress, search
 
@@ -63,6 +64,18 @@ def test_a_search_evaluates_no_point_twice_and_no_more_than_its_budget(kind: str
     points = [tuple(point) for codes in generations for point in codes.tolist()]
     assert len(points) == len(set(points)) == budget
     assert all(0 <= code < size for point in points for code, size in zip(point, SIZES, strict=True))
+
+
+def test_random_points_are_asked_for_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is several times faster on thousands of points than on the twenty of a generation."""
+    space = Space()
+    search("random", SIZES, space, 900, seed=1)
+    assert [len(codes) for codes in space.asked] == [900]
+    monkeypatch.setattr(search_module, "RANDOM_AT_ONCE", 400)
+    space = Space()
+    found = np.concatenate(search("random", SIZES, space, 900, seed=1))
+    assert [len(codes) for codes in space.asked] == [400, 400, 100]
+    assert len(np.unique(found, axis=0)) == 900
 
 
 @pytest.mark.parametrize("kind", KINDS)

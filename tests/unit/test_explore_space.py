@@ -9,6 +9,7 @@ import pytest
 
 from cyclesim.errors import BadInput
 from cyclesim.explore import space as space_module
+from cyclesim.explore.evaluate import Evaluator
 from cyclesim.explore.space import read_space
 
 HEAD = """[explore]
@@ -66,12 +67,16 @@ Dataflow = ["os"]
 [constraints]
 area_mm2 = "<= 20"
 utilization = ">=.5"
+edp = [">= 1e-9", "<= 2"]
+pes = ["<= 64"]
 """
     space = read_space(space_of(tmp_path, text))
     assert [(each.name, each.weight) for each in space.networks] == [("alexnet", 0.7), ("resnet18", 3.0)]
     assert [(each.metric, each.maximised) for each in space.objectives] == [("area_mm2", False), ("tops", True)]
     bounds = [(each.metric, each.at_most, each.bound) for each in space.constraints]
-    assert bounds == [("area_mm2", True, 20.0), ("utilization", False, 0.5)]
+    assert bounds[:2] == [("area_mm2", True, 20.0), ("utilization", False, 0.5)]
+    assert bounds[2:] == [("edp", False, 1e-9), ("edp", True, 2.0), ("pes", True, 64.0)]
+    assert [each.text for each in space.constraints[2:]] == ["edp >= 1e-9", "edp <= 2", "pes <= 64"]
     assert space.machine.name == "eyeriss.cfg"
 
 
@@ -139,6 +144,10 @@ def test_files_beside_the_space_file_are_found(tmp_path: Path) -> None:
         (HEAD + f"{SIDE}[constraints]\narea = '<= 2'\n", 7, "constraints must name metrics of"),
         (HEAD + f"{SIDE}[constraints]\npes = '< 2'\n", 7, 'pes must be bounded as "<= value" or ">= value"'),
         (HEAD + f"{SIDE}[constraints]\npes = 2\n", 7, "pes must be bounded as"),
+        (HEAD + f"{SIDE}[constraints]\npes = []\n", 7, "or by a list of both (got '[]')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', 3]\n", 7, "or by a list of both (got '3')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', '<= 3']\n", 7, "one bound of each kind (got '<= 2, <= 3')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', '>= 3']\n", 7, 'a ">=" bound that is not above its "<="'),
         (HEAD.replace("fj_per_op", "fj_per_ops") + SIDE, 3, "(got 'fj_per_ops'; did you mean 'fj_per_op'?)"),
         (HEAD.replace('"min"', '"low"') + SIDE, 3, 'fj_per_op must be "min" or "max" (got \'low\')'),
         (HEAD.replace('"alexnet"', '"alexnett"') + SIDE, 2, "did you mean 'alexnet'?"),
@@ -174,9 +183,54 @@ def test_what_cannot_be_used_is_said_in_a_line(tmp_path: Path, text: str, line: 
     assert "\n" not in message
 
 
-def test_the_space_that_comes_with_the_documentation_can_be_read() -> None:
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("ArrayHeight = [64, 32, '064']", "'064' and '64'"),
+        ("DramBandwidth = [2, 2.0]", "'2.0' and '2'"),
+        ("DramBandwidth = ['7/2', 3.50]", "'3.50' and '7/2'"),
+        ("ActiveFraction = ['2/4', 0.5]", "'0.5' and '2/4'"),
+        ("Bandwidth = ['8, 9', 8]", "'8' and '8, 9'"),
+        ("Dataflow = ['WS', 'os', 'ws']", "'ws' and 'WS'"),
+        ("DramPorts = ['Shared', 'shared']", "'shared' and 'Shared'"),
+        ("TrimFolds = [true, 'yes']", "'yes' and 'true'"),
+        ("NodeNm = [45, '90/2']", "'90/2' and '45'"),
+        ("ClockMHz = [1_000.0, 1000]", "'1000' and '1000.0'"),
+        ("Device = ['hp', 'lop', 'ITRS-HP']", "'ITRS-HP' and 'hp'"),
+        ("NumberFormat = ['int8', 'fp16', 'int8/int32']", "'int8/int32' and 'int8'"),
+        ("NumberFormat = ['bf16/fp32', 'bf16']", "'bf16' and 'bf16/fp32'"),
+        ("DramType = ['ddr4', 'DDR4']", "'DDR4' and 'ddr4'"),
+        ("SramPorts = ['1rw', '1RW']", "'1RW' and '1rw'"),
+        ("ComponentFile = ['a.csv', './a.csv']", "'./a.csv' and 'a.csv'"),
+    ],
+)
+def test_two_names_of_one_value_are_one_value(tmp_path: Path, values: str, said: str) -> None:
+    key = values.partition(" ")[0]
+    with pytest.raises(BadInput) as problem:
+        read_space(space_of(tmp_path, f"{HEAD}{values}\n"))
+    assert str(problem.value).endswith(f":5: {key} must have each value once (got {said}, which are the same)")
+
+
+def test_values_that_only_look_alike_are_several(tmp_path: Path) -> None:
+    axes = "NumberFormat = ['int8', 'int8/int16', 'int8/int24']\nDevice = ['hp', 'lop', 'itrs-lstp']\n"
+    assert read_space(space_of(tmp_path, HEAD + axes)).points == 9
+
+
+def test_two_names_of_one_network_are_one_network(tmp_path: Path) -> None:
+    (tmp_path / "net.csv").write_text("name,M,N,K\na,2,3,4\n", encoding="utf-8")
+    text = HEAD.replace('["alexnet"]', '["net.csv", "./net.csv"]')
+    with pytest.raises(BadInput, match=r"each network once \(got './net.csv' and 'net.csv', which are the same\)"):
+        read_space(space_of(tmp_path, text + SIDE))
+
+
+def test_the_space_that_comes_with_the_documentation_has_constraints_that_some_points_keep() -> None:
     space = read_space(Path(__file__).parents[2] / "spaces/alexnet.toml")
-    assert space.points == 552_960
+    assert space.points == 1_047_816
+    points = Evaluator(space)
+    found = points(np.random.default_rng(0).integers(space.points, size=2000)).reason
+    assert {points.reasons[code] for code in np.unique(found)} == {
+        "feasible", "outside of the constraint area_mm2 <= 10", "outside of the constraint time_s <= 0.005",
+    }  # fmt: skip
 
 
 def test_a_space_of_too_many_points_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

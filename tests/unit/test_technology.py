@@ -298,6 +298,20 @@ def test_a_scratchpad_outside_of_the_table_is_refused_where_the_technology_is_gi
         )
 
 
+def test_a_missing_file_of_figures_is_no_network_and_may_be_one_beside(
+    cfg: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = "No such file or directory"
+    (cfg.parent / "gpt3.csv").write_text("name,M,N,K\na,2,3,4\n", encoding="utf-8")
+    assert said(capsys, cfg, f"{CFG}ComponentFile = gpt2.csv\n") == (
+        2, f"m.cfg:13: ComponentFile 'gpt2.csv' cannot be read: {missing}\n"
+    )  # fmt: skip
+    (cfg.parent / "gpt4.csv").write_text("Component, Figure, Value, Source\n", encoding="utf-8")
+    assert said(capsys, cfg, f"{CFG}ComponentFile = gpt2.csv\n") == (
+        2, f"m.cfg:13: ComponentFile 'gpt2.csv' cannot be read: {missing} (got 'gpt2.csv'; did you mean 'gpt4.csv'?)\n"
+    )  # fmt: skip
+
+
 def test_without_a_technology_it_runs_as_ever_and_has_no_prices(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, told = said(capsys, cfg, LARGE)
     assert status == 0
@@ -312,8 +326,10 @@ def test_without_a_technology_it_runs_as_ever_and_has_no_prices(cfg: Path, capsy
         assert each["pes"] == 12
     assert (folder / "AREA_REPORT.csv").read_text(encoding="utf-8").count("\n") == 1
     with (folder / "ENERGY_REPORT.csv").open(encoding="utf-8") as file:
-        row, *_ = csv.DictReader(file)
-    assert (row["energy_pj_dram"], row["fj_per_op"]) == ("", "")
+        row, *_, total = csv.DictReader(file)
+    for each in (row, total):
+        assert (each["energy_pj_dram"], each["fj_per_op"]) == ("", "")
+    assert int(total["macs"]) == summary["totals"]["macs"]
 
 
 def test_rows_of_a_sweep_have_the_same_columns_with_and_without_prices(
@@ -333,15 +349,48 @@ def test_reports_and_summary_agree(cfg: Path, capsys: pytest.CaptureFixture[str]
     folder = cfg.parent / "results/small-estimate"
     summary = json.loads((folder / "SUMMARY.json").read_text(encoding="utf-8"))
     with (folder / "ENERGY_REPORT.csv").open(encoding="utf-8") as file:
-        for row, layer in zip(csv.DictReader(file), summary["layers"], strict=True):
-            flat = flatten(layer)
-            assert all(float(row[name]) == flat[name] for name in row if name not in ("LayerID", "Layer"))
+        *rows, total = csv.DictReader(file)
+    assert (total["LayerID"], total["Layer"]) == ("", "total")
+    for row, figures in zip((*rows, total), (*summary["layers"], summary["totals"]), strict=True):
+        flat = flatten(figures)
+        assert all(float(row[name]) == flat[name] for name in row if name not in ("LayerID", "Layer"))
     with (folder / "AREA_REPORT.csv").open(encoding="utf-8") as file:
-        area = {row["component"]: row["area_mm2"] for row in csv.DictReader(file)}
+        *parts, chip = csv.DictReader(file)
+    area = {row["component"]: row["area_mm2"] for row in parts}
     assert {name: float(text) for name, text in area.items() if text} == summary["totals"]["area_mm2"]
+    assert (chip["component"], float(chip["area_mm2"])) == ("total", summary["totals"]["total_area_mm2"])
+    assert float(chip["leakage_mw"]) == sum(float(row["leakage_mw"]) for row in parts if row["leakage_mw"])
+    assert (chip["count"], chip["energy_pj"]) == ("", "")
     assert summary["hardware"]["SramOrganisation"] == "wide"
     assert summary["hardware"]["NumberFormat"] == "int8/int32"
     assert summary["prices"]["clock_limited_by"] == "PE stage"
+
+
+def test_costs_of_a_network_are_formed_from_its_sums(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Power, EDP and the rest are those of all energy in all time, and no sums or means of the layers' own."""
+    assert said(capsys, cfg, f"{CFG}NodeNm = 45\n") == (0, "")
+    with (cfg.parent / "results/small-estimate/ENERGY_REPORT.csv").open(encoding="utf-8") as file:
+        *layers, total = csv.DictReader(file)
+
+    def added(name: str) -> float:
+        return sum(float(row[name]) for row in layers)
+
+    energy_j, time_s, ops = added("total_energy_pj") * 1e-12, added("time_s"), 2 * added("macs")
+    expected = {
+        "total_cycles": added("total_cycles"),
+        "clock_mhz": float(layers[0]["clock_mhz"]),
+        "time_s": time_s,
+        "leakage_pj_ifmap_sram": added("leakage_pj_ifmap_sram"),
+        "power_mw_dram": added("energy_pj_dram") * 1e-12 / time_s * 1e3,
+        "fj_per_op": energy_j * 1e15 / ops,
+        "tops": ops / time_s / 1e12,
+        "tops_per_mm2": ops / time_s / 1e12 * float(layers[0]["tops_per_mm2"]) / float(layers[0]["tops"]),
+        "tops_per_w": ops / energy_j / 1e12,
+        "edp": energy_j * time_s,
+    }
+    assert {name: float(total[name]) for name in expected} == pytest.approx(expected, rel=1e-12)
+    assert len(layers) > 1
+    assert float(total["edp"]) > 1.01 * added("edp")
 
 
 def test_estimate_and_simulation_of_the_same_words_cost_the_same(cfg: Path) -> None:
