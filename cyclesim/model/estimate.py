@@ -106,8 +106,8 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     Returns
     -------
     Estimates
-        The same numbers as `estimate` gives for one layer on one machine; arrays without entries if there are no layers
-        or no machines.
+        The same numbers as `estimate` gives for one layer on one machine, and 2**60 stalls or more where that refuses a
+        layer as too long; arrays without entries if there are no layers or no machines.
 
     Raises
     ------
@@ -183,7 +183,10 @@ def estimate(network: Network, hardware: Hardware, *, dataflow: str | None = Non
         outside of the tables, or a layer takes more than 2**60 cycles.
     """
     if dataflow is not None:
-        hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
+        try:
+            hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
+        except ValueError as error:  # a variant that is not defined
+            raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
     _check_memory(hardware)
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")

@@ -147,6 +147,13 @@ def test_of_no_layers_or_machines_there_are_no_estimates() -> None:
             assert (values.shape, values.dtype) == ((len(some_layers), len(machines)), np.int64), field.name
 
 
+def test_a_dataflow_that_makes_no_variant_is_bad_input() -> None:
+    machine = replace(cyclesim.load_hardware("default"), fold_overlap="pipe2")
+    for evaluate in (estimate, cyclesim.simulate):
+        with pytest.raises(cyclesim.BadInput, match="dataflow: variant os-pipe2 is not defined"):
+            evaluate(cyclesim.load_topology("alexnet"), machine, dataflow="os")
+
+
 @pytest.mark.parametrize("memory", ["scalesim", "scalesim2"])
 def test_many_refuse_the_machines_that_one_refuses(memory: str) -> None:
     native = cyclesim.load_hardware("default")
