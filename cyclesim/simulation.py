@@ -7,21 +7,20 @@ ahead, and encode traces (the kernels release the GIL). What happens to a stretc
 
 from __future__ import annotations
 
-import operator
 import os
 import queue
-import reprlib
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cyclesim.arguments import check_inputs, check_jobs
 from cyclesim.demand import Demand, demand
 from cyclesim.errors import BadInput, CyclesimWarning, one_of
 from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
@@ -355,7 +354,8 @@ def simulate(
         If an argument is not one of those allowed, the network is empty, the machine's technology is given and outside
         of the tables, or SCALE-Sim is followed and cannot run it.
     """
-    _check_arguments(network, hardware, jobs)
+    check_inputs(network, hardware)
+    check_jobs(jobs)
     if memory is not None:
         hardware = replace(hardware, memory_model=one_of("memory", memory, MEMORY_MODELS))
     if dataflow is not None:
@@ -402,17 +402,6 @@ def simulate(
                             store.store_series(series, result.total_cycles)
                     layers.append(result)
     return RunResult(network.name, hardware, "simulate", tuple(layers))
-
-
-def _check_arguments(network: object, hardware: object, jobs: object) -> None:
-    """Refuse what `simulate` cannot be called with, whatever its type."""
-    for name, value, kind in (("network", network, Network), ("hardware", hardware, Hardware)):
-        if not isinstance(value, kind):
-            loader = "load_topology" if kind is Network else "load_hardware"
-            message = f"{name} must be a {kind.__name__}, as cyclesim.{loader} returns (got {reprlib.repr(value)})"
-            raise BadInput("cyclesim", None, message)
-    if jobs is not None and not (isinstance(jobs, SupportsIndex) and operator.index(jobs) >= 1):
-        raise BadInput("cyclesim", None, f"jobs must be a whole number of at least 1 (got {reprlib.repr(jobs)})")
 
 
 def available_cores() -> int:

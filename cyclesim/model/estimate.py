@@ -8,15 +8,17 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from cyclesim.arguments import check_inputs, check_jobs
 from cyclesim.channel import channel_of
 from cyclesim.errors import BadInput, one_of
 from cyclesim.hardware import DATAFLOWS, Hardware
 from cyclesim.lowering import gemm_sizes
 from cyclesim.model.folds import FoldTable, fold_table
 from cyclesim.model.peaks import dram_peaks, scratchpad_peaks
+from cyclesim.model.spills import SpillTable, spill_tables
 from cyclesim.model.tables import Ints, LayerTable, MachineTable
 from cyclesim.model.timeline import MOST_CYCLES, CycleTable, cycle_table
-from cyclesim.model.words import ReuseTable, SpillTable, WordTable, dram_table, reuse_table, spill_tables, sram_table
+from cyclesim.model.words import ReuseTable, WordTable, dram_table, reuse_table, sram_table
 from cyclesim.pricing import with_prices
 from cyclesim.results import LayerResult, RunResult, is_compute_bound, stall_bound
 from cyclesim.schedule import layer_fields, schedule
@@ -66,7 +68,7 @@ class _Evaluation:
 
 def _evaluate(layers: LayerTable, machines: MachineTable, reuse: ReuseTable) -> _Evaluation:
     folds = fold_table(layers, machines)
-    spills = spill_tables(machines, folds)
+    spills = spill_tables(layers, machines, folds)
     dram = dram_table(layers, machines, folds, spills, reuse)
     return _Evaluation(
         folds, spills, sram_table(layers, machines, folds), dram, cycle_table(layers, machines, folds, dram, spills)
@@ -112,10 +114,11 @@ def estimate_many(layers: Sequence[Layer], machines: Sequence[Hardware], jobs: i
     Raises
     ------
     BadInput
-        If a machine is of another memory model.
+        If a machine is of another memory model, or `jobs` is less than 1.
     """
     from concurrent.futures import ThreadPoolExecutor  # loads logging, which `estimate` has no use for
 
+    check_jobs(jobs)
     for machine in machines:
         _check_memory(machine)
     keep_freed_memory()
@@ -182,6 +185,7 @@ def estimate(network: Network, hardware: Hardware, *, dataflow: str | None = Non
         If an argument is not one of those allowed, the network is empty, the machine's technology is given and
         outside of the tables, or a layer takes more than 2**60 cycles.
     """
+    check_inputs(network, hardware)
     if dataflow is not None:
         try:
             hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
@@ -240,11 +244,12 @@ def _result(layer: Layer, hardware: Hardware, found: _Found, place: int) -> Laye
     compute, cold, drain, total = (
         int(values[place, 0]) for values in (cycles.compute, cycles.cold_start, cycles.drain, cycles.total)
     )
+    channel = channel_of(hardware)
     if max(cold, stalls, drain) >= MOST_CYCLES:
-        rule = f"layer {layer.name} takes more than 2**60 cycles on {channel_of(hardware).bandwidth} words per cycle"
+        width = "an unlimited channel" if channel.bandwidth is None else f"{channel.bandwidth} words per cycle"
+        rule = f"layer {layer.name} takes more than 2**60 cycles on {width} with a latency of {channel.latency} cycles"
         raise BadInput("cyclesim", None, rule)
     shape = layer_fields(layer, plan)
-    channel = channel_of(hardware)
     return LayerResult(
         **shape,
         compute_cycles=compute,

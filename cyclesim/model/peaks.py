@@ -11,8 +11,9 @@ from cyclesim.model.folds import FoldTable
 from cyclesim.model.reuse import Window
 from cyclesim.model.reuse_pixels import first_of_pixels
 from cyclesim.model.reuse_taps import first_of_taps
+from cyclesim.model.spills import SpillTable
 from cyclesim.model.tables import DB, PIPE, PIPE2, Ints, LayerTable, MachineTable
-from cyclesim.model.words import SpillTable, WordTable
+from cyclesim.model.words import WordTable
 from cyclesim.schedule import Schedule
 
 
@@ -48,7 +49,7 @@ def dram_peaks(
     active = np.where(folds.reads_psums, machines.psum_active, machines.result_active)
     psum = np.zeros_like(results)
     for spill in spills:
-        psum = np.maximum(psum, spill.words * ((spill.times > 0) & (spill.col_folds > 0)))
+        psum = np.maximum(psum, spill.words * (spill.times > 0))
     ifmap = np.maximum(np.ceil(fetched).astype(np.int64), _first(layers, machines, ifmap))
     if machines.dataflow == "ws":
         filters = filters + _second_load(machines, folds, filters)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclesim.model.folds import FoldTable
+from cyclesim.model.spills import SpillTable
 from cyclesim.model.tables import DB, NONE, Floats, LayerTable, MachineTable, Numbers, Places
-from cyclesim.model.words import SpillTable, WordTable
+from cyclesim.model.words import WordTable
 
 
 class Stream(NamedTuple):
@@ -273,12 +274,12 @@ def partial_sums(layers: LayerTable, machines: MachineTable, folds: FoldTable, s
 
     One can be fetched when it has been written back, which is so many words before it is wanted.
     """
-    words = spill.words * spill.times / np.maximum(1, folds.row_folds - 1)
+    words = spill.words * spill.times / np.maximum(1, (folds.row_folds - 1) * spill.col_folds)
     known = np.maximum(1, folds.steps * spill.used_cols - machines.psum_active)
     lookahead = np.minimum(machines.psum_ahead, known)
     # If less than a cycle's words can come early, the channel does not write meanwhile, and does so afterwards.
     bandwidth = machines.bandwidth / np.where(lookahead < spill.used_cols, 2, 1)
-    total = spill.words * spill.times * spill.col_folds * layers.groups
+    total = spill.words * spill.times * layers.groups
     wave = _wave(folds, folds.steps, spill.used_cols)
     each = wave.a_cycle(words)
     return PartialSums(

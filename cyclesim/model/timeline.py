@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from cyclesim.model.folds import FoldTable
+from cyclesim.model.spills import SpillTable
 from cyclesim.model.streams import Kind, PartialSums, Stream, operands, partial_sums, skewed
 from cyclesim.model.tables import NONE, PIPE1, Floats, Ints, LayerTable, MachineTable, Numbers, Places, in_floats
-from cyclesim.model.words import SpillTable, WordTable
+from cyclesim.model.words import WordTable
 
 MOST_CYCLES = 1 << 60
 """Stalls, cold start and drain are said to be no longer than this."""

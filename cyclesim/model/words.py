@@ -19,10 +19,8 @@ from cyclesim.model.folds import FoldTable
 from cyclesim.model.reuse import Curve, Curves, MadeOnce
 from cyclesim.model.reuse_pixels import by_pixels
 from cyclesim.model.reuse_taps import by_taps
-from cyclesim.model.tables import Floats, Ints, LayerTable, MachineTable, Places
-
-MOST_OVERLAP = 3
-"""Folds later in which results of a fold that is not over yet are looked for."""
+from cyclesim.model.spills import SpillTable
+from cyclesim.model.tables import Floats, Ints, LayerTable, MachineTable
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,6 @@ class WordTable:
     filter: Ints
     psum: Ints
     ofmap: Ints
-
-
-@dataclass(frozen=True)
-class SpillTable:
-    """Partial sums that a scratchpad loses, in column folds of one width, (layers, machines) int64 each.
-
-    Of so many `col_folds`, each `used_cols` wide: `times` so many row folds find so many `words` gone.
-    """
-
-    used_cols: Ints
-    col_folds: Ints
-    times: Ints
-    words: Ints
 
 
 def sram_table(layers: LayerTable, machines: MachineTable, folds: FoldTable) -> WordTable:
@@ -74,7 +59,7 @@ def dram_table(
     groups = layers.groups
     psum = np.zeros_like(folds.folds)
     for spill in spills:
-        psum = psum + spill.col_folds * spill.times * spill.words
+        psum = psum + spill.times * spill.words
     return WordTable(
         ifmap=groups * _ifmap(layers, machines, folds, reuse),
         filter=groups * _filters(layers, machines, folds),
@@ -94,47 +79,6 @@ def _filters(layers: LayerTable, machines: MachineTable, folds: FoldTable) -> In
     by_column = np.where(active >= full, 1, folds.row_folds) * (folds.col_folds - 1) * full
     words: Ints = by_column + np.where(active >= last, 1, folds.row_folds) * last
     return words
-
-
-def spill_tables(machines: MachineTable, folds: FoldTable) -> tuple[SpillTable, ...]:
-    """Return the spills of the column folds but the last, and of the last, which may be narrower; none for os."""
-    if not machines.stationary:
-        return ()
-    return (
-        _spills(machines, folds, folds.used_cols, folds.col_folds - 1),
-        _spills(machines, folds, folds.last_cols, np.ones_like(folds.col_folds)),
-    )
-
-
-def _spills(machines: MachineTable, folds: FoldTable, used_cols: Ints, col_folds: Ints) -> SpillTable:
-    """Return the spills of column folds of some width.
-
-    A word is gone if more than A have entered since. Where the next fold adds to the first results before the last
-    ones are delivered, fewer have entered: those of the busiest cycles of one step. Folds that find all words enter
-    none, so words are gone every other fold, or every third. Residency is judged at the start of a cycle: of a fold
-    that is too long by no more than half a cycle's words, only what is too long goes.
-    """
-    words = folds.steps * used_cols
-    over = words - machines.psum_active
-    times, gone = np.zeros_like(over), np.zeros_like(over)
-    places = Places.where((over > 0) & (folds.row_folds > 1))
-    if places.any:  # on few machines
-        held = (folds.steps, folds.step, folds.row_folds, machines.psum_active, used_cols)
-        steps, step, row_folds, active, cols = places.of(*held)
-        all_words = steps * cols
-        span = steps + cols - 1
-        flat = np.minimum(steps, cols)
-        apart = np.ones_like(all_words)
-        for later in range(1, MOST_OVERLAP + 1):
-            outside = np.maximum(0, span - later * step)
-            less = outside // 2
-            more = outside - less
-            fewer = all_words - (less * (less + 1) + more * (more + 1)) // 2
-            apart = apart + (np.where(more < flat, fewer, later * step * flat) <= active)
-        too_many = all_words - active
-        places.put(times, (row_folds - 1) // apart)
-        places.put(gone, np.where(2 * too_many <= cols, too_many, all_words))
-    return SpillTable(used_cols, col_folds, times, gone)
 
 
 def _ifmap(layers: LayerTable, machines: MachineTable, folds: FoldTable, reuse: ReuseTable) -> Ints:

@@ -16,17 +16,19 @@ MACHINE: Any = cyclesim.load_hardware("eyeriss")
 
 @pytest.mark.parametrize("jobs", [0, -1, 1.5, "2"])
 def test_jobs_must_be_a_whole_number(jobs: Any) -> None:
-    with pytest.raises(cyclesim.BadInput) as caught:
-        cyclesim.simulate(NETWORK, MACHINE, jobs=jobs)
-    assert str(caught.value) == f"cyclesim: jobs must be a whole number of at least 1 (got {jobs!r})"
+    for call in (cyclesim.simulate, lambda network, machine, jobs: cyclesim.estimate_many([], [machine], jobs)):
+        with pytest.raises(cyclesim.BadInput) as caught:
+            call(NETWORK, MACHINE, jobs=jobs)
+        assert str(caught.value) == f"cyclesim: jobs must be a whole number of at least 1 (got {jobs!r})"
 
 
 def test_names_in_place_of_a_network_or_a_machine_are_refused() -> None:
     name: Any = "alexnet"
-    with pytest.raises(cyclesim.BadInput, match=r"network must be a Network, as cyclesim.load_topology returns"):
-        cyclesim.simulate(name, MACHINE)
-    with pytest.raises(cyclesim.BadInput, match=r"hardware must be a Hardware, as .* \(got 'alexnet'\)"):
-        cyclesim.simulate(NETWORK, name)
+    for evaluate in (cyclesim.simulate, cyclesim.estimate):
+        with pytest.raises(cyclesim.BadInput, match=r"network must be a Network, as cyclesim.load_topology returns"):
+            evaluate(name, MACHINE)
+        with pytest.raises(cyclesim.BadInput, match=r"hardware must be a Hardware, as .* \(got 'alexnet'\)"):
+            evaluate(NETWORK, name)
 
 
 def test_an_unknown_kind_is_named_as_in_the_call() -> None:

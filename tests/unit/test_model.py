@@ -201,6 +201,9 @@ def test_a_channel_too_slow_for_integers_is_refused() -> None:
     )  # fmt: skip
     with pytest.raises(cyclesim.BadInput, match=r"layer fc6 takes more than 2\*\*60 cycles on 1/1000000000000 words"):
         estimate(fc6, slow)
+    long = replace(slow, interface_bandwidth="CALC", dram_latency_cycles=10**18)
+    with pytest.raises(cyclesim.BadInput, match="on an unlimited channel with a latency of 1000000000000000000 cycles"):
+        estimate(fc6, long)
     many = estimate_many(fc6.layers, [slow, replace(slow, dram_bandwidth_words_per_cycle=Fraction(1, 10**20))])
     assert (many.total_cycles >= 1 << 60).all()
     wide = Layer("wide", 0, "gemm", GemmShape(m=2 * 10**9, n=1, k=2 * 10**9))
