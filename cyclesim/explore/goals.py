@@ -135,7 +135,7 @@ def _leaves(given: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[
 
 
 def _metric(toml: Toml, names: tuple[str, ...], *place: str) -> str:
-    written = "_".join(names)
+    written = "_".join(names).replace(".", "_")  # "energy_pj.dram" in quotes is one name
     metric = metric_name(written)
     if metric is not None:
         return metric
