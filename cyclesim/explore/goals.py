@@ -81,10 +81,8 @@ def read_weights(toml: Toml, given: Any, objectives: Sequence[Objective]) -> dic
     return found
 
 
-def read_constraints(toml: Toml, given: Any) -> tuple[Constraint, ...]:
+def read_constraints(toml: Toml, given: Mapping[str, Any]) -> tuple[Constraint, ...]:
     """Return the bounds that points of a space must keep, those of a metric in the order in which they are given."""
-    if not isinstance(given, Mapping):
-        raise toml.error('[constraints] must be a table of metrics: metric = "<= value"', *_CONSTRAINTS)
     found: list[Constraint] = []
     for metric, bounds, names in _metrics(toml, given, *_CONSTRAINTS):
         several = bounds if isinstance(bounds, list) and bounds else [bounds]
