@@ -103,7 +103,8 @@ def _bound(metric: str, text: Any) -> Constraint:
     """Return a bound; raise a `ValueError` if it is none."""
     match = _BOUND.fullmatch(text) if isinstance(text, str) else None
     if match is None or not math.isfinite(float(match[2])):
-        raise ValueError(f'{metric} must be bounded as "<= value" or ">= value", or by a list of both {_got(text)}')
+        rule = f'{metric} must be bounded as "<= value" or ">= value", or by a list of at most one of each'
+        raise ValueError(f"{rule} {_got(text)}")
     return Constraint(metric, match[1] == "<=", float(match[2]), f"{metric} {match[1]} {match[2]}")
 
 
