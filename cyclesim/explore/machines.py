@@ -26,7 +26,7 @@ from cyclesim.hardware import (
     variant_problem,
 )
 from cyclesim.readers.hwconfig import read_unpriced
-from cyclesim.readers.hwkeys import MAX_BITS, Setting
+from cyclesim.readers.hwkeys import KEYS, MAX_BITS, Setting
 from cyclesim.technology.components import OwnFigures, own_figures
 
 Ints = NDArray[np.int64]
@@ -52,6 +52,8 @@ class Machines:
     ----------
     given : set of str
         Keys that the machine's file or the space gives.
+    said : mapping of str to str
+        What the machine's file gives and the space does not: keys and values, however they are written there.
 
     Raises
     ------
@@ -64,6 +66,9 @@ class Machines:
         self._space = space
         self.base, self.warnings, settings = self._first()
         self.given = frozenset(settings)
+        # Defaults are left out: with WordBits explored, a file with `PsumBits = 8` says another thing than one without.
+        self.said = {name: str(KEYS[name.lower()].parse(setting.text))
+                     for name, setting in settings.items() if not setting.option}  # fmt: skip
         self._base = MachineColumns.of([self.base])
         if self.base.follows_scalesim:
             raise BadInput(str(space.machine), None, "designs are explored in memory model native only")
