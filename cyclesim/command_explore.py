@@ -70,10 +70,10 @@ def run(options: argparse.Namespace) -> int:
             if not options.quiet:
                 print(f"{folder.folder} is complete already")
             return 0
+        check_writable(folder.folder)  # before the disk's room: /proc has none, and that is not what is wrong with it
         if options.resume:
             folder.check_resumable()
         folder.check_disk(plan.evaluations(evaluator.space.points), options.format)
-        check_writable(folder.folder)
         cluster = None if options.scheduler is None else stack.enter_context(
             Cluster(evaluator, options.scheduler, None if options.quiet else announce)
         )

@@ -71,7 +71,7 @@ def read_axes(toml: Toml) -> tuple[Axis, ...]:
         If a key or a value cannot be used.
     """
     table = toml.tables.get("space")
-    if not isinstance(table, Mapping) or not table:
+    if not table:
         raise toml.error("[space] must give at least one key of the .cfg its values", "space")
     axes: dict[str, Axis] = {}
     for written, given in table.items():

@@ -183,7 +183,8 @@ class Evaluator:
         return Activity(**summed)
 
     def _mismatches(self) -> list[str]:
-        mismatch = None if "NumberFormat" in self.machines.keys else format_mismatch(self.machines.base)
+        machines = self.machines
+        mismatch = None if "NumberFormat" in machines.keys else format_mismatch(machines.base, machines.given)
         return [] if mismatch is None else [f"{self.space.machine}: {mismatch}"]
 
     def _overlaps(self) -> list[str]:

@@ -15,10 +15,10 @@ import numpy as np
 from cyclesim.explore.convergence import Convergence
 from cyclesim.explore.effects import Axes, Columns, Effect, effects
 from cyclesim.explore.frontkeys import FrontKeys
-from cyclesim.explore.labels import in_units
+from cyclesim.explore.labels import in_units, shortened
 from cyclesim.explore.scatter import Colors, Pareto, set_ticks
 from cyclesim.files import replacing
-from cyclesim.plots.style import COLORS, FAINT, MARKERS, new_figure, save
+from cyclesim.plots.style import BEHIND_TEXT, COLORS, FAINT, MARKERS, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib import axes as panels
@@ -87,7 +87,8 @@ def write_figures(
     known = any(not np.isnan(one[1]) for each in moves.values() for one in each)
     if known:
         height = 0.9 + len(varied) * (0.08 + 0.08 * max(2, len(objectives)))
-        drawn.append(("sensitivity", 1, height, lambda figure, ax: _draw_effects(figure, ax, moves, labels)))
+        untold = _untold(points, moves)
+        drawn.append(("sensitivity", 1, height, lambda figure, ax: _draw_effects(figure, ax, moves, labels, untold)))
     if convergence is not None:
         drawn.append(("convergence", 1, 2.4, lambda _, ax: _draw_convergence(ax, convergence)))
     paths = []
@@ -109,10 +110,25 @@ def _telling(front: Columns, axes: Axes, moves: Mapping[str, Sequence[Effect]]) 
     return key, axes.get(key, ())
 
 
+def _untold(points: Columns, moves: Mapping[str, Sequence[Effect]]) -> dict[str, str]:
+    """Return why the effects of some keys are not known: an empty row would look like a mistake."""
+    reasons = {}
+    for key, effects_of_key in moves.items():
+        if all(np.isnan(middle) for _, middle, _ in effects_of_key):
+            values = np.unique(points[key])
+            same = f"all feasible points looked at have {shortened(values[0].item())}"
+            reasons[key] = same if len(values) == 1 else "no two points differ in this key alone"
+    return reasons
+
+
 def _draw_effects(
-    figure: Figure, ax: panels.Axes, moves: Mapping[str, Sequence[Effect]], labels: Mapping[str, str]
+    figure: Figure, ax: panels.Axes, moves: Mapping[str, Sequence[Effect]], labels: Mapping[str, str],
+    untold: Mapping[str, str],
 ) -> None:
-    """Draw a row for each key, the strongest first: the median of its effects, from their 10th to 90th percentile."""
+    """Draw a row for each key, the strongest first: the median of its effects, from their 10th to 90th percentile.
+
+    Rows of keys without known effects have the reason.
+    """
     keys = sorted(moves, key=lambda key: -max(np.nan_to_num(one[1], nan=0.0) for one in moves[key]))
     for i, name in enumerate(labels.values()):
         color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
@@ -120,6 +136,9 @@ def _draw_effects(
         low, middle, high = np.array([moves[key][i] for key in keys]).T
         ax.hlines(rows, low, high, color=color, linewidth=1)
         ax.plot(middle, rows, marker, color=color, markersize=4, label=name.partition(" [")[0])
+    for key, reason in untold.items():
+        ax.text(0.03, keys.index(key), reason, transform=ax.get_yaxis_transform(), va="center", fontsize=6.5,
+                style="italic", bbox=BEHIND_TEXT)  # fmt: skip
     ax.set_yticks(range(len(keys)), keys)
     ax.set_ylim(len(keys) - 0.5, -0.5)
     ax.grid(False, axis="y")

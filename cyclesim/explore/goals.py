@@ -81,10 +81,8 @@ def read_weights(toml: Toml, given: Any, objectives: Sequence[Objective]) -> dic
     return found
 
 
-def read_constraints(toml: Toml, given: Any) -> tuple[Constraint, ...]:
+def read_constraints(toml: Toml, given: Mapping[str, Any]) -> tuple[Constraint, ...]:
     """Return the bounds that points of a space must keep, those of a metric in the order in which they are given."""
-    if not isinstance(given, Mapping):
-        raise toml.error('[constraints] must be a table of metrics: metric = "<= value"', *_CONSTRAINTS)
     found: list[Constraint] = []
     for metric, bounds, names in _metrics(toml, given, *_CONSTRAINTS):
         several = bounds if isinstance(bounds, list) and bounds else [bounds]
@@ -105,7 +103,8 @@ def _bound(metric: str, text: Any) -> Constraint:
     """Return a bound; raise a `ValueError` if it is none."""
     match = _BOUND.fullmatch(text) if isinstance(text, str) else None
     if match is None or not math.isfinite(float(match[2])):
-        raise ValueError(f'{metric} must be bounded as "<= value" or ">= value", or by a list of both {_got(text)}')
+        rule = f'{metric} must be bounded as "<= value" or ">= value", or by a list of at most one of each'
+        raise ValueError(f"{rule} {_got(text)}")
     return Constraint(metric, match[1] == "<=", float(match[2]), f"{metric} {match[1]} {match[2]}")
 
 
@@ -135,7 +134,7 @@ def _leaves(given: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[
 
 
 def _metric(toml: Toml, names: tuple[str, ...], *place: str) -> str:
-    written = "_".join(names)
+    written = "_".join(names).replace(".", "_")  # "energy_pj.dram" in quotes is one name
     metric = metric_name(written)
     if metric is not None:
         return metric

@@ -55,6 +55,8 @@ UNITS = {
 LEAST_SHOWN, MOST_SHOWN = 1, 1000
 COUNTS_SHOWN = 10_000
 """Middles of values lie between these in the unit that is chosen; below the last, counts stay as they are."""
+MOST_LETTERS = 14
+"""Of a value where there is little room."""
 
 
 def label(metric: str) -> tuple[str, str]:
@@ -95,3 +97,10 @@ def number(value: float) -> str:
 def text(value: Any) -> str:
     """Return a value of a key as a figure has it."""
     return number(value) if isinstance(value, float) else str(value)
+
+
+def shortened(value: Any) -> str:
+    """Return a value of a key for where there is little room: of a long name, as of a file, its end."""
+    if isinstance(value, str) and len(value) > MOST_LETTERS:
+        return f"…{value[1 - MOST_LETTERS :]}"
+    return text(value)

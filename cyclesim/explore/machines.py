@@ -26,7 +26,7 @@ from cyclesim.hardware import (
     variant_problem,
 )
 from cyclesim.readers.hwconfig import read_unpriced
-from cyclesim.readers.hwkeys import MAX_BITS
+from cyclesim.readers.hwkeys import KEYS, MAX_BITS, Setting
 from cyclesim.technology.components import OwnFigures, own_figures
 
 Ints = NDArray[np.int64]
@@ -48,6 +48,13 @@ class Machines:
     ----------
     space : Space
 
+    Attributes
+    ----------
+    given : set of str
+        Keys that the machine's file or the space gives.
+    said : mapping of str to str
+        What the machine's file gives and the space does not: keys and values, however they are written there.
+
     Raises
     ------
     BadInput
@@ -57,7 +64,11 @@ class Machines:
     def __init__(self, space: Space) -> None:
         self._axes = {axis.key: (place, axis) for place, axis in enumerate(space.axes)}
         self._space = space
-        self.base, self.warnings = self._first()
+        self.base, self.warnings, settings = self._first()
+        self.given = frozenset(settings)
+        # Defaults are left out: with WordBits explored, a file with `PsumBits = 8` says another thing than one without.
+        self.said = {name: str(KEYS[name.lower()].parse(setting.text))
+                     for name, setting in settings.items() if not setting.option}  # fmt: skip
         self._base = MachineColumns.of([self.base])
         if self.base.follows_scalesim:
             raise BadInput(str(space.machine), None, "designs are explored in memory model native only")
@@ -195,8 +206,8 @@ class Machines:
             return str(beside) if beside.is_file() else text
         return text
 
-    def _first(self) -> tuple[Hardware, list[str]]:
-        """Return the first machine of the space that is defined, and the warnings of the machine's file."""
+    def _first(self) -> tuple[Hardware, list[str], dict[str, Setting]]:
+        """Return the first machine of the space that is defined, the warnings of its file, and its settings."""
         self._chosen = {key: self._text(key, 0) for key in self._axes}
         explored = [key for key in _VARIANT if key in self._axes]
         first: BadInput | None = None
@@ -209,7 +220,7 @@ class Machines:
         assert first is not None
         raise first
 
-    def _read(self, other: dict[str, str]) -> tuple[Hardware, list[str]]:
+    def _read(self, other: dict[str, str]) -> tuple[Hardware, list[str], dict[str, Setting]]:
         """Read the first machine with other values of some keys."""
         try:
             return read_unpriced(self._space.machine, {**self._chosen, **other})

@@ -52,7 +52,7 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
         "constraints": [each.text for each in space.constraints],
         "machine": space.machine.name,
         "first_point": evaluator.machines.base.expanded(),
-        "machine_hash": _hash(space.machine.read_text(encoding="utf-8-sig", errors="replace")),
+        "machine_hash": _hash(evaluator.machines.said),
         "figures_hash": _hash([sorted([*key, value] for key, value in own.values.items())
                                for own in evaluator.machines.own]),
         "networks": {each.name: each.weight for each in space.networks},
@@ -67,7 +67,7 @@ def provenance(evaluator: Evaluator, plan: Plan, relative_to: str | None) -> dic
 
 
 def input_hash(inputs: Mapping[str, Any]) -> str:
-    """Return a hash of everything that points and figures depend on: what the space file says, not how or where."""
+    """Return a hash of everything that points and figures depend on: what space and machine say, not how or where."""
     return _hash({name: value for name, value in inputs.items() if name not in _AS_WRITTEN})
 
 

@@ -100,11 +100,13 @@ def read_space(path: Path) -> Space:
         If the file cannot be read or something in it cannot be used.
     """
     toml = parse_toml(read_text(path))
-    for name in toml.tables:
+    for name, table in toml.tables.items():
         if name not in _TABLES:
             raise toml.error(f"tables must be among {', '.join(_TABLES)} {got(name, _TABLES)}", name)
+        if not isinstance(table, Mapping):
+            raise toml.error(f"{name} must be one table, [{name}] {_instead_of_table(name, table)}", name)
     explore = toml.tables.get("explore")
-    if not isinstance(explore, Mapping):
+    if explore is None:
         raise toml.error("[explore] must name networks and objectives", "explore")
     for name in explore:
         if name not in _KEYS:
@@ -125,6 +127,13 @@ def read_space(path: Path) -> Space:
     if space.points > MOST_POINTS:
         raise toml.error(f"[space] must have at most {MOST_POINTS} points (got {space.points})", "space")
     return space
+
+
+def _instead_of_table(name: str, given: Any) -> str:
+    """Return the tail of a message about what stands where a table must."""
+    if not isinstance(given, list):
+        return got(str(given))
+    return f"(got an array of tables, [[{name}]])" if given and isinstance(given[0], Mapping) else got("list")
 
 
 def _found(toml: Toml, kind: str, name: str, key: str) -> Path:

@@ -68,9 +68,14 @@ def read_hardware(path: Path, overrides: Mapping[str, str] | None = None) -> tup
     return hardware, [*warnings, *check_technology(text, hardware, given)]
 
 
-def read_unpriced(path: Path, overrides: Mapping[str, str] | None = None) -> tuple[Hardware, list[str]]:
-    """Do what `read_hardware` does, but leave unsaid whether the machine can be priced."""
-    return _with_components(read_text(path, "hwconfigs"), Path(path), overrides)[:2]
+def read_unpriced(
+    path: Path, overrides: Mapping[str, str] | None = None
+) -> tuple[Hardware, list[str], dict[str, Setting]]:
+    """Do what `read_hardware` does, but leave unsaid whether the machine can be priced, and return what it is made of.
+
+    That is the settings of the file and of the overrides that have an effect, by key.
+    """
+    return _with_components(read_text(path, "hwconfigs"), Path(path), overrides)
 
 
 def _with_components(

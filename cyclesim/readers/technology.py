@@ -58,5 +58,5 @@ def check_technology(text: Text, hardware: Hardware, given: Mapping[str, Setting
         assert makers, f"{problem.rule}: none of {problem.keys} is given"
         maker = next((maker for maker in makers if maker.option), makers[0])
         raise maker.error(f"{problem.rule}{machine_value(hardware, problem)}")
-    mismatch = format_mismatch(hardware)
+    mismatch = format_mismatch(hardware, given)
     return [] if mismatch is None else [f"{text.file}: {mismatch}"]

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
+_HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -27,7 +27,7 @@ class Number(str):
 
 @dataclass(frozen=True)
 class Toml:
-    """A file's tables, and the lines of its headers and keys by their full dotted names."""
+    """A file's tables, and the lines of its headers, `[table]` or `[[table]]`, and keys by their full dotted names."""
 
     text: Text
     tables: Mapping[str, Any]

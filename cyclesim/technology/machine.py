@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -219,18 +219,23 @@ def unpriced(hardware: Hardware) -> str | None:
     return None if problem is None else f"no energy, area and clock: {problem.rule}{machine_value(hardware, problem)}"
 
 
-def format_mismatch(hardware: Hardware) -> str | None:
-    """Return a warning if NumberFormat, which sets energies, and the Bits keys, which set sizes, differ in width."""
+def format_mismatch(hardware: Hardware, given: Collection[str]) -> str | None:
+    """Return a warning if NumberFormat, which sets energies, and the Bits keys, which set sizes, differ in width.
+
+    `given` are the keys that the user gave: a width that is only a default contradicts nobody. WordBits is given for
+    operands, not for partial sums, which are wider than words in most formats.
+    """
     formats = hardware.number_formats
     if hardware.follows_scalesim or hardware.technology.number_format is None or formats is None:
         return None
     operand, sums = (FORMAT_BITS[name] for name in formats)
-    widths = {
-        "IfmapBits": (hardware.ifmap_bits, operand),
-        "FilterBits": (hardware.filter_bits, operand),
-        "PsumBits": (hardware.psum_bits, sums),
-    }
-    differing = [f"{key} is {bits}, not {meant}" for key, (bits, meant) in widths.items() if bits != meant]
+    widths = (
+        (("IfmapBits", "WordBits"), hardware.ifmap_bits, operand),
+        (("FilterBits", "WordBits"), hardware.filter_bits, operand),
+        (("PsumBits",), hardware.psum_bits, sums),
+    )
+    told = ((next((key for key in keys if key in given), None), bits, meant) for keys, bits, meant in widths)
+    differing = [f"{key} is {bits}, not {meant}" for key, bits, meant in dict.fromkeys(told) if key and bits != meant]
     if not differing:
         return None
     return (

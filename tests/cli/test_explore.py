@@ -408,3 +408,82 @@ def test_the_same_space_written_in_another_way_is_resumed(
         assert (cyclesim.folder / "out" / name).read_bytes() == (cyclesim.folder / "whole" / name).read_bytes(), name
     (cyclesim.folder / "space.toml").write_text(SPACE, encoding="utf-8")
     assert cyclesim(*words, "out", "--resume").out == "out is complete already\n"
+
+
+MACHINE_SAID = """[general]
+run_name = tiny
+[architecture_presets]
+ArrayHeight = 4
+ArrayWidth = 3
+Dataflow = ws
+IfmapSramSzkB = 1
+FilterSramSzkB = 1
+OfmapSramSzkB = 1
+[cyclesim]
+PsumBits = 8
+DramPorts = separate
+DramLatency = 5
+ActiveFraction = 1/2
+"""
+SAID_OTHERWISE = """; The same machine, in other words.
+[cyclesim]
+activefraction: 0.50   ; of each scratchpad
+DramLatency = 005
+DramPorts = Separate
+PsumBits = 8
+[layout]
+IfmapCustomLayout = False
+[architecture_presets]
+ArrayWidth : 3
+ArrayHeight : 128      # [space] has its own
+OfmapSramSzkB : 1
+FilterSramSzkB : 1
+IfmapSramSzkB : 77
+Dataflow : WS
+[general]
+run_name : tiny
+"""
+
+
+@pytest.mark.usefixtures("_small_blocks")
+def test_a_machine_that_says_the_same_in_other_words_is_resumed(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cyclesim.folder / "machine.cfg").write_text(MACHINE_SAID, encoding="utf-8")
+    words = ("explore", "space.toml", "--format", "csv", "-p")
+    assert cyclesim(*words, "whole").status == 0
+    interrupted = _Interrupted(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+        assert cyclesim(*words, "out").status == 130
+    (cyclesim.folder / "machine.cfg").write_text(SAID_OTHERWISE, encoding="utf-8")
+    assert cyclesim(*words, "out", "--resume").status == 0
+    for name in ("points.csv", "pareto.csv"):
+        assert (cyclesim.folder / "out" / name).read_bytes() == (cyclesim.folder / "whole" / name).read_bytes(), name
+    (cyclesim.folder / "machine.cfg").write_text(f"# a comment\n{MACHINE_SAID}", encoding="utf-8")
+    assert cyclesim(*words, "whole", "--resume").out == "whole is complete already\n"
+
+
+def test_a_machine_that_says_something_else_is_not_resumed(
+    cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With WordBits explored, PsumBits follow it where the file gives none: the first point is the same, others are not.
+    (cyclesim.folder / "space.toml").write_text(SPACE.replace("[space]", "[space]\nWordBits = [8, 16]"), "utf-8")
+    (cyclesim.folder / "machine.cfg").write_text(MACHINE_SAID, encoding="utf-8")
+    with monkeypatch.context() as patch:
+        interrupted = _Interrupted(0)
+        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+        assert cyclesim("explore", "space.toml", "-p", "out").status == 130
+    for written, instead in (
+        ("PsumBits = 8\n", ""),
+        ("PsumBits = 8", "PsumBits = 9"),
+        ("separate", "shared"),
+        ("1/2", "3/4"),
+        ("FilterSramSzkB = 1", "FilterSramSzkB = 2"),
+        ("DramLatency = 5", "#DramLatency = 5"),
+        ("[cyclesim]", "[technology]\nNodeNm = 28\n[cyclesim]"),
+    ):
+        assert written in MACHINE_SAID
+        (cyclesim.folder / "machine.cfg").write_text(MACHINE_SAID.replace(written, instead), encoding="utf-8")
+        found = cyclesim("explore", "space.toml", "-p", "out", "--resume")
+        assert (found.status, "had other inputs, options or another version" in found.err) == (2, True), instead

@@ -148,6 +148,26 @@ def test_what_stands_in_the_way_is_said_before_anything_is_evaluated(
     assert [path.name for path in (cyclesim.folder / "out").iterdir()] == [place.name]
 
 
+@pytest.mark.parametrize("more", [(), ("--resume",)])
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("/proc/out", "-p: /proc/out cannot be written to: No such file or directory"),
+        ("/proc/out/a/b", "-p: /proc/out/a/b cannot be written to: No such file or directory"),
+        ("net.csv", "-p: net.csv is not a folder"),
+        ("net.csv/a/b", "-p: net.csv is not a folder"),
+    ],
+)
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc, in which nobody can make a folder")
+def test_an_out_that_cannot_be_written_is_named_with_the_reason(
+    cyclesim: CommandLine, out: str, said: str, more: tuple[str, ...]
+) -> None:
+    before = names(cyclesim.folder)
+    found = cyclesim(*WORDS, out, *more)
+    assert (found.status, found.out, found.err) == (2, "", f"cyclesim: {said}\n")
+    assert names(cyclesim.folder) == before
+
+
 @pytest.mark.draws
 def test_a_figure_that_cannot_be_written_is_not_there(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(figure: object, path: Path, form: str) -> None:

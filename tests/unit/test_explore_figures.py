@@ -153,6 +153,27 @@ def test_keys_that_no_two_points_tell_about_have_no_figure(draw: Draw) -> None:
     assert drawn.get_xlim()[0] < 1 < drawn.get_xlim()[1]
 
 
+def test_a_row_without_effects_says_why(draw: Draw) -> None:
+    points = {name: column[columns()["OfmapSramSzkB"] == 64] for name, column in columns().items()}
+    goals = {"time_s": "min", "tops": "max"}
+
+    def notes(points: Columns, axes: Axes) -> dict[str, str]:
+        drawn = draw(points, goals, axes)["sensitivity"].axes[0]
+        rows = [label.get_text() for label in drawn.get_yticklabels()]
+        assert sorted(rows) == sorted(key for key, values in axes.items() if len(values) > 1)
+        return {rows[int(note.get_position()[1])]: note.get_text() for note in drawn.texts}
+
+    assert notes(points, AXES) == {"OfmapSramSzkB": "all feasible points looked at have 64"}
+    assert notes(columns(), AXES) == {}
+    apart = {key: column[[0, 1, 8, 11]] for key, column in columns().items()}  # (8, os) twice, (16, ws), (16, is)
+    assert notes(apart, AXES)["ArrayHeight"] == "no two points differ in this key alone"
+    # A long name is shortened, and what has an effect of 1 is not unknown.
+    name = "folder/figures_of_the_memory_compiler.csv"
+    points = {**points, "ComponentFile": np.full(len(points["tops"]), name), "tops": np.full(len(points["tops"]), 1.0)}
+    axes = {**AXES, "ComponentFile": [name, "other.csv"]}
+    assert notes(points, axes)["ComponentFile"] == "all feasible points looked at have …_compiler.csv"
+
+
 def test_parallel_coordinates_have_a_line_for_each_point_and_an_axis_for_each_key_that_varies_on_the_front(
     draw: Draw,
 ) -> None:

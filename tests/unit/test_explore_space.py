@@ -101,6 +101,25 @@ area_mm2.pe_array = "<= 2"
     assert [each.metric for each in found.constraints] == ["area_mm2_multiplier"]
 
 
+def test_nested_metrics_may_be_quoted(tmp_path: Path) -> None:
+    text = """[explore]
+networks = ["alexnet"]
+objectives = { "energy_pj.dram" = "min", sram_writes."ofmap" = "max", energy_pj = "min" }
+weights = { "energy_pj.dram" = 1 }
+[space]
+ArrayHeight = [8]
+[constraints]
+"energy_pj.dram" = "<= 5"
+'area_mm2.multiplier' = [">= 1", "<= 2"]
+area_mm2 = "<= 20"
+"""
+    found = read_space(space_of(tmp_path, text))
+    assert [each.metric for each in found.objectives] == ["energy_pj_dram", "sram_writes_ofmap", "energy_pj"]
+    assert found.weights == {"energy_pj_dram": 1}
+    multiplier = ["area_mm2_multiplier >= 1", "area_mm2_multiplier <= 2"]
+    assert [each.text for each in found.constraints] == ["energy_pj_dram <= 5", *multiplier, "area_mm2 <= 20"]
+
+
 def test_indices_count_the_last_axis_fastest_and_decode_to_what_they_encode(tmp_path: Path) -> None:
     space = read_space(space_of(tmp_path, HEAD + "ArrayHeight = [1, 2, 3]\nArrayWidth = [4, 5]\n"))
     codes = space.decode(np.arange(6))
@@ -123,6 +142,13 @@ def test_files_beside_the_space_file_are_found(tmp_path: Path) -> None:
         (HEAD + "ArrayHeight = [8]\nArrayHeight = [9]\n", 6, "must be TOML: cannot overwrite a value"),
         (HEAD + f"{SIDE}[spaces]\n", 6, "(got 'spaces'; did you mean 'space'?)"),
         (HEAD, 4, "[space] must give at least one key"),
+        (HEAD.replace("[space]", "[[space]]") + SIDE, 4, "one table, [space] (got an array of tables, [[space]])"),
+        (HEAD.replace("[space]", "[[ space ]]  # one") + "DramLatency = 1\n", 4, "space must be one table, [space]"),
+        (HEAD.replace("[explore]", "[[explore]]") + SIDE, 1, "explore must be one table, [explore] (got an array of"),
+        (HEAD + f"{SIDE}[[constraints]]\npes = '<= 2'\n[[constraints]]\nedp = '<= 2'\n", 6, "one table, [constraints]"),
+        (HEAD + f"{SIDE}[[objectives]]\npes = 'min'\n", 6, "tables must be among explore, space, constraints"),
+        ("explore = 3\n[space]\n" + SIDE, 1, "explore must be one table, [explore] (got '3')"),
+        ("constraints = ['pes <= 2']\n" + HEAD + SIDE, 1, "constraints must be one table, [constraints] (got 'list')"),
         (HEAD + "ArayHeight = [8]\n", 5, "did you mean 'ArrayHeight'?"),
         (HEAD + "ArrayHeight = 8\n", 5, "ArrayHeight must be a list of values, { pow2 = [first, last] }"),
         (HEAD + "ArrayHeight = []\n", 5, "ArrayHeight must have at least one value"),
@@ -142,10 +168,14 @@ def test_files_beside_the_space_file_are_found(tmp_path: Path) -> None:
         (HEAD + "arrayheight = [8]\nArrayHeight = [9]\n", 6, "ArrayHeight must be given once in [space]"),
         (HEAD + "IfmapSramSzkB = [8]\nIfmapSramWords = [9]\n", 5, "IfmapSramSzkB has no effect beside"),
         (HEAD + f"{SIDE}[constraints]\narea = '<= 2'\n", 7, "constraints must name metrics of"),
+        (HEAD + f"{SIDE}[constraints]\n'energy_pj.drm' = '<= 2'\n", 7, "did you mean 'energy_pj_dram'?)"),
+        (HEAD + f"{SIDE}[constraints]\nedp = '<= 2'\n'area_mm2.dram' = '<= 2'\n", 8, "must name metrics of"),
+        (HEAD + f"{SIDE}[constraints]\nenergy_pj_dram = '<= 2'\n'energy_pj.dram' = '<= 2'\n", 8, "each metric once"),
+        (HEAD + f"{SIDE}[constraints]\n'stall_by.ifmap' = '<= 2'\n", 7, "constraints cannot name stall_by_ifmap"),
         (HEAD + f"{SIDE}[constraints]\npes = '< 2'\n", 7, 'pes must be bounded as "<= value" or ">= value"'),
         (HEAD + f"{SIDE}[constraints]\npes = 2\n", 7, "pes must be bounded as"),
-        (HEAD + f"{SIDE}[constraints]\npes = []\n", 7, "or by a list of both (got '[]')"),
-        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', 3]\n", 7, "or by a list of both (got '3')"),
+        (HEAD + f"{SIDE}[constraints]\npes = []\n", 7, "or by a list of at most one of each (got '[]')"),
+        (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', 3]\n", 7, "or by a list of at most one of each (got '3')"),
         (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', '<= 3']\n", 7, "one bound of each kind (got '<= 2, <= 3')"),
         (HEAD + f"{SIDE}[constraints]\npes = ['<= 2', '>= 3']\n", 7, 'a ">=" bound that is not above its "<="'),
         (HEAD.replace("fj_per_op", "fj_per_ops") + SIDE, 3, "(got 'fj_per_ops'; did you mean 'fj_per_op'?)"),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import cyclesim
+from cyclesim import command_explore
 from cyclesim.cli import main
 from cyclesim.costs import DERIVED_FIELDS
 from cyclesim.hardware import Hardware, Scratchpad, Technology
@@ -404,14 +405,63 @@ def test_estimate_and_simulation_of_the_same_words_cost_the_same(cfg: Path) -> N
 
 
 def test_a_format_of_another_width_is_warned_of(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, error = said(capsys, cfg, f"{CFG}NumberFormat = fp16\n")
+    status, error = said(capsys, cfg, CFG.replace("PsumBits", "FilterBits = 8\nPsumBits") + "NumberFormat = fp16\n")
     assert status == 0
     assert error == (
         "warning: m.cfg: NumberFormat fp16/fp16 sets the energy of arithmetic, the Bits keys the size of words, and "
-        "they differ: IfmapBits is 8, not 16, FilterBits is 8, not 16, PsumBits is 32, not 16\n"
+        "they differ: FilterBits is 8, not 16, PsumBits is 32, not 16\n"
     )
     assert said(capsys, cfg, f"{CFG}NumberFormat = INT8\n") == (0, "")
     assert said(capsys, cfg, CFG.replace("PsumBits", "WordBits")) == (0, "")  # nothing is said of a format
+
+
+@pytest.mark.parametrize(
+    ("bits", "number_format", "differing"),
+    [
+        ("", "fp16", ""),
+        ("WordBits = 16", "fp16", ""),
+        ("WordBits = 16", "int16", ""),  # sums of 32 bits, and nothing is said of PsumBits
+        ("IfmapBits = 8\nFilterBits = 8\nOfmapBits = 16", "int8", ""),
+        ("WordBits = 8", "fp32", "WordBits is 8, not 32"),
+        ("WordBits = 8\nIfmapBits = 16", "fp16", "WordBits is 8, not 16"),
+        ("WordBits = 16\nIfmapBits = 8", "fp16", "IfmapBits is 8, not 16"),
+        ("IfmapBits = 8\nFilterBits = 8", "fp16", "IfmapBits is 8, not 16, FilterBits is 8, not 16"),
+        ("PsumBits = 16", "int8", "PsumBits is 16, not 32"),
+        ("PsumBits = 24", "int8/int24", ""),
+    ],
+)
+@pytest.mark.parametrize("command", ["estimate", "explore"])
+def test_only_widths_that_are_given_are_compared_with_the_format(
+    cfg: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    bits: str,
+    number_format: str,
+    differing: str,
+) -> None:
+    text = f"{CFG.replace('PsumBits = 32', bits)}NumberFormat = {number_format}\n"
+    if command == "estimate":
+        status, error = said(capsys, cfg, text)
+    else:
+        monkeypatch.setattr(command_explore, "draw", lambda *arguments: None)
+        cfg.write_text(text, encoding="utf-8")
+        space = '[explore]\nmachine = "m.cfg"\nnetworks = ["net.csv"]\nobjectives = { tops = "max" }\n'
+        cfg.with_name("space.toml").write_text(f"{space}[space]\nArrayHeight = [4]\n", encoding="utf-8")
+        status, error = main(["explore", "space.toml", "-p", "out", "-q"]), capsys.readouterr().err
+    assert status == 0
+    assert error.count("\n") == bool(differing)
+    assert error.endswith(f"and they differ: {differing}\n" if differing else "")
+
+
+def test_a_width_that_an_option_gives_is_compared_with_the_format(
+    cfg: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg.write_text(f"{CFG.replace('PsumBits = 32', '')}NumberFormat = int8\n", encoding="utf-8")
+    assert main(["estimate", "-t", "net.csv", "-c", "m.cfg", "--sweep", "PsumBits=32,24", "-q"]) == 0
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.endswith("they differ: PsumBits is 24, not 32\n")
 
 
 class TestOwnFigures:
