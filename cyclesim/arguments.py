@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 import reprlib
+from dataclasses import replace
 from typing import SupportsIndex
 
-from cyclesim.errors import BadInput
-from cyclesim.hardware import Hardware
+from cyclesim.errors import BadInput, one_of
+from cyclesim.hardware import DATAFLOWS, Hardware
 from cyclesim.workload import Network
 
 
@@ -24,3 +25,13 @@ def check_jobs(jobs: object) -> None:
     """Refuse what is no number of threads."""
     if jobs is not None and not (isinstance(jobs, SupportsIndex) and operator.index(jobs) >= 1):
         raise BadInput("cyclesim", None, f"jobs must be a whole number of at least 1 (got {reprlib.repr(jobs)})")
+
+
+def with_dataflow(hardware: Hardware, dataflow: str | None) -> Hardware:
+    """Return the machine with this dataflow in place of its own, or as it is; refuse what makes no variant."""
+    if dataflow is None:
+        return hardware
+    try:
+        return replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
+    except ValueError as error:
+        raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None

@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclesim.arguments import check_inputs, check_jobs
+from cyclesim.arguments import check_inputs, check_jobs, with_dataflow
 from cyclesim.demand import Demand, demand
 from cyclesim.errors import BadInput, CyclesimWarning, one_of
-from cyclesim.hardware import DATAFLOWS, MEMORY_MODELS, Hardware
+from cyclesim.hardware import MEMORY_MODELS, Hardware
 from cyclesim.lowering import overlap_warning
 from cyclesim.memory import LayerMemory, Verdict
 from cyclesim.pricing import with_prices
@@ -358,11 +358,7 @@ def simulate(
     check_jobs(jobs)
     if memory is not None:
         hardware = replace(hardware, memory_model=one_of("memory", memory, MEMORY_MODELS))
-    if dataflow is not None:
-        try:
-            hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
-        except ValueError as error:
-            raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
+    hardware = with_dataflow(hardware, dataflow)
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")
     if hardware.follows_scalesim:

@@ -84,10 +84,9 @@ def write_figures(
     if varied:
         keys = FrontKeys(front, objectives, labels, varied)
         drawn.append(("keys", keys.columns, keys.height_inches, lambda _, ax: keys.draw(ax)))
-    known = any(not np.isnan(one[1]) for each in moves.values() for one in each)
-    if known:
+    untold = _untold(points, moves)
+    if len(untold) < len(moves):
         height = 0.9 + len(varied) * (0.08 + 0.08 * max(2, len(objectives)))
-        untold = _untold(points, moves)
         drawn.append(("sensitivity", 1, height, lambda figure, ax: _draw_effects(figure, ax, moves, labels, untold)))
     if convergence is not None:
         drawn.append(("convergence", 1, 2.4, lambda _, ax: _draw_convergence(ax, convergence)))

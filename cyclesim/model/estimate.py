@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from cyclesim.arguments import check_inputs, check_jobs
+from cyclesim.arguments import check_inputs, check_jobs, with_dataflow
 from cyclesim.channel import channel_of
-from cyclesim.errors import BadInput, one_of
+from cyclesim.errors import BadInput
 from cyclesim.hardware import DATAFLOWS, Hardware
 from cyclesim.lowering import gemm_sizes
 from cyclesim.model.folds import FoldTable, fold_table
@@ -186,11 +186,7 @@ def estimate(network: Network, hardware: Hardware, *, dataflow: str | None = Non
         outside of the tables, or a layer takes more than 2**60 cycles.
     """
     check_inputs(network, hardware)
-    if dataflow is not None:
-        try:
-            hardware = replace(hardware, dataflow=one_of("dataflow", dataflow.lower(), DATAFLOWS))
-        except ValueError as error:  # a variant that is not defined
-            raise error if isinstance(error, BadInput) else BadInput("cyclesim", None, f"dataflow: {error}") from None
+    hardware = with_dataflow(hardware, dataflow)
     _check_memory(hardware)
     if not network.layers:
         raise BadInput("cyclesim", None, f"network {network.name} has no layers")

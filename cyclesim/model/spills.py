@@ -52,9 +52,9 @@ def _spills(
     times, gone = np.zeros_like(words), np.zeros_like(words)
     places = Places.where((words > machines.psum_active) & (folds.row_folds > 1) & (col_folds > 0))
     if places.any:  # on few machines
-        held = (folds.steps, used_cols, folds.step, folds.row_folds, machines.psum_active, col_folds, begins, alone)
-        steps, cols, step, row_folds, active, columns, *_ = places.of(*held)
-        wave = _Wave(steps, cols)
+        held = (folds.steps, used_cols, folds.step, folds.row_folds, machines.psum_active, col_folds)
+        steps, cols, step, row_folds, active, columns = places.of(*held)
+        wave = _Trapezoid(steps, cols)
         too_many = wave.words - active
         first = 1 + wave.longest(active) // step
         few = too_many < wave.level
@@ -64,7 +64,7 @@ def _spills(
         rare = (first > 1) & ~few
         overlapped = Places(places.flat[rare], places.wide)
         if overlapped.any:  # on fewer
-            overlapped.put(times, _often(first[rare], *overlapped.of(*held)))
+            overlapped.put(times, _often(first[rare], *overlapped.of(*held, begins, alone)))
     return SpillTable(used_cols, col_folds, times, gone)
 
 
@@ -86,7 +86,7 @@ def _often(
     losses come more often, down to every fold. Where they do not divide the row folds of a column fold, two come closer
     together at its end, and from then on all do.
     """
-    wave = _Wave(steps, cols)
+    wave = _Trapezoid(steps, cols)
     apart = np.minimum(np.minimum(first, row_folds), np.maximum(1, wave.words // (wave.words - active)))
     for _ in range(2):  # the mean rate of entering, above, is seldom off by more
         spare = np.where(apart < first, wave.words // ROOM_TO_SETTLE, 0)
@@ -100,7 +100,7 @@ def _often(
 
 
 @dataclass(frozen=True)
-class _Wave:
+class _Trapezoid:
     """Results of a fold as they are delivered: `steps` from each of `cols` ports, each a cycle behind its neighbour."""
 
     steps: Ints
@@ -141,9 +141,9 @@ class _Wave:
         always = long // period * short + short // period * (long % period)
         rest, other = long % period, short % period
         left, low = np.maximum(rest, other), np.minimum(rest, other)
-        apart = _Wave(left, low).busiest(length)
-        # What is left of two folds touches: `low` in every cycle, but for gaps of a wave's form.
-        gaps = _Wave(period - left, low)
+        apart = _Trapezoid(left, low).busiest(length)
+        # What is left of two folds touches: `low` in every cycle, but for gaps that are one, too.
+        gaps = _Trapezoid(period - left, low)
         touching = low * length - gaps.words + gaps.busiest(period - length)
         most: Ints = np.where(left + low - 1 <= period, apart, touching)
         return always * length + most

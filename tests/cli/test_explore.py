@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from cyclesim.explore.evaluate import Block, Evaluator
 from cyclesim.explore.plan import SEARCHES
 from cyclesim.explore.search import KINDS
 from cyclesim.files import Lock
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import MACHINE, CommandLine
 
 SPACE = """[explore]
 machine = "machine.cfg"
@@ -115,6 +117,15 @@ class _Interrupted:
         return evaluator.block(evaluator.space.decode(indices), evaluator._model)
 
 
+@contextmanager
+def _interrupted_after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Interrupted]:
+    """Explorations are interrupted when they have evaluated so many blocks, which are counted."""
+    evaluate = _Interrupted(blocks)
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "__call__", lambda self, indices: evaluate(self, indices))
+        yield evaluate
+
+
 @pytest.fixture
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 48 points, in parts of 96."""
@@ -129,20 +140,14 @@ def test_an_interrupted_exploration_goes_on_and_ends_the_same(
     cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, search: tuple[str, ...]
 ) -> None:
     words = ("explore", "space.toml", "--format", "csv", *search, "-p")
-    whole = _Interrupted(1000)
-    with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "__call__", lambda self, indices: whole(self, indices))
+    with _interrupted_after(1000, monkeypatch) as whole:
         assert cyclesim(*words, "whole").status == 0
-    interrupted = _Interrupted(3)
-    with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+    with _interrupted_after(3, monkeypatch):
         said = cyclesim(*words, "out")
     assert (said.status, said.err) == (130, "cyclesim: interrupted; finished points are kept, and --resume goes on\n")
     assert not (cyclesim.folder / "out/summary.json").exists()
     assert not (cyclesim.folder / "out/points.h5").exists()
-    rest = _Interrupted(1000)
-    with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "__call__", lambda self, indices: rest(self, indices))
+    with _interrupted_after(1000, monkeypatch) as rest:
         said = cyclesim(*words, "out", "--resume")
     assert said.status == 0, said.err
     assert rest.left == whole.left + 3
@@ -156,9 +161,7 @@ def test_an_interrupted_exploration_goes_on_and_ends_the_same(
 def test_a_part_that_cannot_be_read_is_made_again(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("explore", "space.toml", "--format", "csv", "-p")
     assert cyclesim(*words, "whole").status == 0
-    interrupted = _Interrupted(5)
-    with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+    with _interrupted_after(5, monkeypatch):
         assert cyclesim(*words, "out").status == 130
     found = sorted((cyclesim.folder / "out/.points/points").glob("*.h5"))
     assert [int(path.stem) for path in found] == [0, 96, 192]
@@ -359,9 +362,7 @@ def test_two_explorations_cannot_write_into_one_folder(cyclesim: CommandLine) ->
 
 
 def test_another_space_is_not_resumed(cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        interrupted = _Interrupted(0)
-        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+    with _interrupted_after(0, monkeypatch):
         assert cyclesim("explore", "space.toml", "-p", "out").status == 130
     dataflow, other = 'Dataflow = ["os", "ws"]\n', "ArrayWidth = [3, 8]\n"
     for written, instead in (
@@ -387,9 +388,7 @@ def test_the_same_space_written_in_another_way_is_resumed(
     cyclesim: CommandLine, monkeypatch: pytest.MonkeyPatch, search: tuple[str, ...]
 ) -> None:
     words = ("explore", "space.toml", "--format", "csv", *search, "-p")
-    interrupted = _Interrupted(3)
-    with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+    with _interrupted_after(3, monkeypatch):
         assert cyclesim(*words, "out").status == 130
     text = "# Another comment, other spaces and names of the same.\n" + SPACE
     for written, instead in (
@@ -410,16 +409,7 @@ def test_the_same_space_written_in_another_way_is_resumed(
     assert cyclesim(*words, "out", "--resume").out == "out is complete already\n"
 
 
-MACHINE_SAID = """[general]
-run_name = tiny
-[architecture_presets]
-ArrayHeight = 4
-ArrayWidth = 3
-Dataflow = ws
-IfmapSramSzkB = 1
-FilterSramSzkB = 1
-OfmapSramSzkB = 1
-[cyclesim]
+MACHINE_SAID = f"""{MACHINE.partition("[run_presets]")[0]}[cyclesim]
 PsumBits = 8
 DramPorts = separate
 DramLatency = 5
@@ -452,9 +442,7 @@ def test_a_machine_that_says_the_same_in_other_words_is_resumed(
     (cyclesim.folder / "machine.cfg").write_text(MACHINE_SAID, encoding="utf-8")
     words = ("explore", "space.toml", "--format", "csv", "-p")
     assert cyclesim(*words, "whole").status == 0
-    interrupted = _Interrupted(3)
-    with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+    with _interrupted_after(3, monkeypatch):
         assert cyclesim(*words, "out").status == 130
     (cyclesim.folder / "machine.cfg").write_text(SAID_OTHERWISE, encoding="utf-8")
     assert cyclesim(*words, "out", "--resume").status == 0
@@ -470,9 +458,7 @@ def test_a_machine_that_says_something_else_is_not_resumed(
     # With WordBits explored, PsumBits follow it where the file gives none: the first point is the same, others are not.
     (cyclesim.folder / "space.toml").write_text(SPACE.replace("[space]", "[space]\nWordBits = [8, 16]"), "utf-8")
     (cyclesim.folder / "machine.cfg").write_text(MACHINE_SAID, encoding="utf-8")
-    with monkeypatch.context() as patch:
-        interrupted = _Interrupted(0)
-        patch.setattr(Evaluator, "__call__", lambda self, indices: interrupted(self, indices))
+    with _interrupted_after(0, monkeypatch):
         assert cyclesim("explore", "space.toml", "-p", "out").status == 130
     for written, instead in (
         ("PsumBits = 8\n", ""),

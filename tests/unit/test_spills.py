@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cyclesim
 from cyclesim.hardware import Hardware, Scratchpad
 from cyclesim.model.estimate import estimate
-from cyclesim.model.spills import _Wave
+from cyclesim.model.spills import _Trapezoid
 from cyclesim.workload import GemmShape, Layer, Network
 from tests.laws.strategies import array_machine
 
@@ -53,14 +53,14 @@ def delivered(steps: int, cols: int) -> list[int]:
 def test_busiest_cycles_of_a_fold(steps: int, cols: int, length: int) -> None:
     results = delivered(steps, cols)
     most = max(sum(results[first : first + length]) for first in range(len(results)))
-    wave = _Wave(np.array([steps]), np.array([cols]))
+    wave = _Trapezoid(np.array([steps]), np.array([cols]))
     assert wave.busiest(np.array([length])).tolist() == [most]
 
 
 @given(steps=some, cols=some, data=st.data())
 def test_longest_run_that_fits(steps: int, cols: int, data: st.DataObject) -> None:
     active = data.draw(st.integers(0, steps * cols - 1))
-    wave = _Wave(np.array([steps]), np.array([cols]))
+    wave = _Trapezoid(np.array([steps]), np.array([cols]))
     longest = wave.longest(np.array([active]))
     assert wave.busiest(longest)[0] <= active < wave.busiest(longest + 1)[0]
 
@@ -72,15 +72,15 @@ def test_busiest_cycles_of_folds_that_overlap(steps: int, cols: int, period: int
     for cycle, words in enumerate(delivered(steps, cols)):
         results[cycle % period] += words
     most = max(sum((results + results)[first : first + length]) for first in range(period))
-    wave = _Wave(np.array([steps]), np.array([cols]))
+    wave = _Trapezoid(np.array([steps]), np.array([cols]))
     assert wave.most(np.array([length]), np.array([period])).tolist() == [most]
 
 
 def machine(variant: str, rows: int, cols: int, active: int) -> Hardware:
     """Return a machine whose ofmap scratchpad has so many active words, the others room for everything."""
     large = Scratchpad(size_words=10**9)
-    pads = {"ifmap_sram": large, "filter_sram": large, "ofmap_sram": Scratchpad(size_words=2 * active)}
-    return replace(array_machine(variant, False, rows, cols, (0, 10**6, 2 * 10**6)), **pads)  # type: ignore[arg-type]
+    array = array_machine(variant, False, rows, cols, (0, 10**6, 2 * 10**6))
+    return replace(array, ifmap_sram=large, filter_sram=large, ofmap_sram=Scratchpad(size_words=2 * active))
 
 
 def layer_of(dataflow: str, steps: int, spatial_rows: int, spatial_cols: int) -> Layer:
